@@ -1,0 +1,197 @@
+//! The command line.
+
+use std::path::PathBuf;
+
+use clap::{Args as ClapArgs, Parser, Subcommand, ValueEnum};
+
+const NOTICE: &str = "glucopipe is not a medical device. It copies data from glucose meters and may show values late, incomplete or wrong. Do not use it for treatment decisions or alarms; check the meter's own display.";
+
+/// Reads blood glucose meters and delivers the readings where people need them
+#[derive(Debug, Parser)]
+#[command(name = "glucopipe", version, after_help = NOTICE, max_term_width = 100)]
+pub(crate) struct Args {
+    #[command(flatten)]
+    pub(crate) global: Global,
+    #[command(subcommand)]
+    pub(crate) command: Command,
+}
+
+/// What every command takes.
+#[derive(Debug, ClapArgs)]
+pub(crate) struct Global {
+    /// Say more; twice for every exchange
+    #[arg(short, long, global = true, action = clap::ArgAction::Count)]
+    pub(crate) verbose: u8,
+    /// Say nothing but errors
+    #[arg(short, long, global = true, conflicts_with = "verbose")]
+    pub(crate) quiet: bool,
+    /// Colour messages
+    #[arg(long, global = true, value_enum, default_value_t = Color::Auto, value_name = "WHEN")]
+    pub(crate) color: Color,
+    /// Search this absolute folder for plugins, before all others; may be repeated
+    #[arg(long, global = true, value_name = "FOLDER")]
+    pub(crate) plugin_dir: Vec<PathBuf>,
+}
+
+/// When to colour.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub(crate) enum Color {
+    /// On a terminal, unless NO_COLOR is set
+    Auto,
+    /// Always
+    Always,
+    /// Never
+    Never,
+}
+
+#[derive(Debug, Subcommand)]
+pub(crate) enum Command {
+    /// Read the sources, run the pipeline, deliver to every sink
+    Run(Run),
+    /// Check a pipeline step by step, without writing anything
+    Check(Check),
+    /// List attached meters
+    Devices(Devices),
+    /// Show what a meter says of itself
+    Info(Info),
+    /// Print the readings of one meter
+    Dump(Dump),
+    /// List plugins
+    Plugins(Plugins),
+    /// Look for what stands between this computer and its meters
+    Doctor(Doctor),
+    /// Explain an error code, as in `glucopipe explain GP0202`
+    Explain(Explain),
+    /// Print completions for a shell
+    Completions(Completions),
+    /// Print the manual page
+    Man,
+}
+
+/// A pipeline with its overrides.
+#[derive(Debug, ClapArgs)]
+pub(crate) struct Pipeline {
+    /// The pipeline file
+    #[arg(default_value = "pipeline.toml", value_name = "PIPELINE")]
+    pub(crate) pipeline: PathBuf,
+    /// Override a key, as in `--set sinks.sheet.path=x.csv`; may be repeated
+    #[arg(long, value_name = "KEY=VALUE")]
+    pub(crate) set: Vec<String>,
+}
+
+#[derive(Debug, ClapArgs)]
+pub(crate) struct Run {
+    #[command(flatten)]
+    pub(crate) pipeline: Pipeline,
+    /// Do everything but write and send
+    #[arg(long)]
+    pub(crate) dry_run: bool,
+    /// Write the run report as JSON, `-` for standard output
+    #[arg(long, value_name = "FILE")]
+    pub(crate) report: Option<PathBuf>,
+    /// Write a transcript of the session with the meter; it holds readings
+    #[arg(long, value_name = "FILE")]
+    pub(crate) record: Option<PathBuf>,
+}
+
+#[derive(Debug, ClapArgs)]
+pub(crate) struct Check {
+    #[command(flatten)]
+    pub(crate) pipeline: Pipeline,
+    /// Stop before looking at devices and targets
+    #[arg(long)]
+    pub(crate) offline: bool,
+    /// One JSON document on standard output
+    #[arg(long)]
+    pub(crate) json: bool,
+}
+
+#[derive(Debug, ClapArgs)]
+pub(crate) struct Devices {
+    /// List the virtual meters and their keys instead
+    #[arg(long = "virtual")]
+    pub(crate) virtual_meters: bool,
+    /// One JSON document on standard output
+    #[arg(long)]
+    pub(crate) json: bool,
+}
+
+/// Which meter.
+#[derive(Debug, ClapArgs)]
+pub(crate) struct Meter {
+    /// The driver; by default whichever knows the meter
+    #[arg(long, value_name = "NAME")]
+    pub(crate) driver: Option<String>,
+    /// The device: `serial:…`, `usb:VVVV:PPPP`, `path:…`, `virtual:MODEL` or `replay:FILE`; by default
+    /// the one attached meter
+    #[arg(long, value_name = "SELECTOR")]
+    pub(crate) device: Option<String>,
+    /// Write a transcript of the session; it holds readings
+    #[arg(long, value_name = "FILE")]
+    pub(crate) record: Option<PathBuf>,
+}
+
+#[derive(Debug, ClapArgs)]
+pub(crate) struct Info {
+    #[command(flatten)]
+    pub(crate) meter: Meter,
+    /// One JSON document on standard output
+    #[arg(long)]
+    pub(crate) json: bool,
+}
+
+#[derive(Debug, ClapArgs)]
+pub(crate) struct Dump {
+    #[command(flatten)]
+    pub(crate) meter: Meter,
+    /// Layout of the output
+    #[arg(long, value_enum, default_value_t = Format::Csv)]
+    pub(crate) format: Format,
+    /// Convert glucose to this unit: `mg/dL` or `mmol/L`
+    #[arg(long)]
+    pub(crate) unit: Option<String>,
+    /// Leave out readings before this local time, as in 2026-01-01 or 2026-01-01T06:00:00
+    #[arg(long, value_name = "WHEN")]
+    pub(crate) since: Option<String>,
+    /// Leave out readings from this local time on
+    #[arg(long, value_name = "WHEN")]
+    pub(crate) until: Option<String>,
+}
+
+/// Layouts of `dump`.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub(crate) enum Format {
+    /// The columns of reading/1
+    Csv,
+    /// The same, one JSON object a line
+    Jsonl,
+    /// As the program glucometerutils prints
+    Glucometerutils,
+}
+
+#[derive(Debug, ClapArgs)]
+pub(crate) struct Plugins {
+    /// One JSON document on standard output
+    #[arg(long)]
+    pub(crate) json: bool,
+}
+
+#[derive(Debug, ClapArgs)]
+pub(crate) struct Doctor {
+    /// Print a udev rule file for the meters the drivers know
+    #[arg(long)]
+    pub(crate) udev: bool,
+}
+
+#[derive(Debug, ClapArgs)]
+pub(crate) struct Explain {
+    /// The code, as in GP0202; without one all are listed
+    pub(crate) code: Option<String>,
+}
+
+#[derive(Debug, ClapArgs)]
+pub(crate) struct Completions {
+    /// The shell
+    #[arg(value_enum)]
+    pub(crate) shell: clap_complete::Shell,
+}

@@ -1,0 +1,53 @@
+//! One file per command.
+
+mod check;
+mod devices;
+mod doctor;
+mod dump;
+mod explain;
+mod info;
+mod plugins;
+mod run;
+
+use clap::CommandFactory;
+use glucopipe_runtime::problem::Problem;
+
+use crate::args::{Args, Command};
+use crate::context::Context;
+use crate::exit::Exit;
+
+/// Runs a command.
+pub(crate) fn dispatch(context: &Context, command: Command) -> Exit {
+    let done = match command {
+        Command::Run(args) => run::run(context, &args),
+        Command::Check(args) => check::check(context, &args),
+        Command::Devices(args) => devices::devices(context, &args),
+        Command::Doctor(args) => doctor::doctor(context, &args),
+        Command::Info(args) => info::info(context, &args),
+        Command::Dump(args) => dump::dump(context, &args),
+        Command::Plugins(args) => plugins::plugins(context, &args),
+        Command::Explain(args) => Ok(explain::explain(context, &args)),
+        Command::Completions(args) => {
+            let mut out = Vec::new();
+            clap_complete::generate(args.shell, &mut Args::command(), "glucopipe", &mut out);
+            Ok(print(context, &out))
+        }
+        Command::Man => {
+            let mut out = Vec::new();
+            let page = clap_mangen::Man::new(Args::command()).render(&mut out);
+            Ok(page.map_or(Exit::Bug, |()| print(context, &out)))
+        }
+    };
+    done.unwrap_or_else(|problem| {
+        context.output.problem(&problem);
+        Exit::for_code(problem.code)
+    })
+}
+
+fn print(context: &Context, text: &[u8]) -> Exit {
+    context.output.data(&String::from_utf8_lossy(text));
+    Exit::Done
+}
+
+/// What a command ends with: an exit code, or the one problem that stopped it.
+type Done = Result<Exit, Problem>;

@@ -1,0 +1,108 @@
+//! `glucopipe plugins`.
+
+use glucopipe_runtime::transform::builtins;
+use serde_json::{Value, json};
+
+use super::Done;
+use crate::args::Plugins;
+use crate::context::Context;
+use crate::exit::Exit;
+
+/// Lists plugins, and what is built in.
+pub(super) fn plugins(context: &Context, args: &Plugins) -> Done {
+    let registry = context.registry(&[]);
+    let (mut rows, mut documents, mut refused) = (Vec::new(), Vec::new(), Vec::new());
+    let mut seen = std::collections::HashSet::new();
+    for (path, loaded) in registry.load_all() {
+        match loaded {
+            Ok(components) => {
+                for component in components {
+                    let hidden = !seen.insert((component.kind, component.id.clone()));
+                    let file = component.library.path.display().to_string();
+                    documents.push(json!({
+                        "kind": component.kind.word(),
+                        "id": component.id,
+                        "version": component.library.version,
+                        "abi": format!("1.{}", component.library.abi_minor),
+                        "summary": component.about.summary,
+                        "file": file,
+                        "shadowed": hidden,
+                        "devices": component.about.devices.len(),
+                        "config_schema": component.about.config_schema,
+                    }));
+                    let summary = if hidden {
+                        format!("(hidden by one found before) {}", component.about.summary)
+                    } else {
+                        component.about.summary.clone()
+                    };
+                    rows.push(vec![
+                        component.kind.word().to_owned(),
+                        component.id.clone(),
+                        component.library.version.clone(),
+                        summary,
+                        file,
+                    ]);
+                }
+            }
+            Err(problem) => refused.push((path, problem)),
+        }
+    }
+    for builtin in builtins() {
+        documents.push(json!({
+            "kind": "transform",
+            "id": builtin.kind,
+            "version": env!("CARGO_PKG_VERSION"),
+            "abi": Value::Null,
+            "summary": builtin.summary,
+            "file": Value::Null,
+            "shadowed": false,
+            "config_schema": (builtin.schema)(),
+        }));
+        let version = env!("CARGO_PKG_VERSION").to_owned();
+        rows.push(vec![
+            "transform".into(),
+            builtin.kind.into(),
+            version,
+            builtin.summary.into(),
+            "built in".into(),
+        ]);
+    }
+    if args.json {
+        let folders: Vec<Value> = registry
+            .folders()
+            .iter()
+            .map(|folder| json!({ "path": folder.path.display().to_string(), "origin": folder.origin }))
+            .collect();
+        let refused: Vec<Value> = refused
+            .iter()
+            .map(|(path, problem)| {
+                json!({
+                    "file": path.display().to_string(),
+                    "problem": glucopipe_runtime::render::render_json(problem),
+                })
+            })
+            .collect();
+        context
+            .output
+            .json(&json!({ "plugins": documents, "refused": refused, "folders": folders }));
+    } else {
+        context
+            .output
+            .table(&["KIND", "NAME", "VERSION", "SUMMARY", "FILE"], &rows);
+        for folder in registry.folders() {
+            context.output.note(&format!(
+                "searched {} ({})",
+                folder.path.display(),
+                folder.origin
+            ));
+        }
+        for (_, problem) in &refused {
+            context.output.problem(problem);
+        }
+    }
+    Ok(if refused.is_empty() {
+        Exit::Done
+    } else {
+        Exit::Plugin
+    })
+}

@@ -1,0 +1,155 @@
+//! What commands share: clock, cancellation, log, plugin folders.
+
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+
+use chrono::{DateTime, Utc};
+use glucopipe_runtime::cancel::{Cancel, Reason};
+use glucopipe_runtime::clock::Clock;
+use glucopipe_runtime::device::{Finder, Selector};
+use glucopipe_runtime::host::{LogLine, Logger};
+use glucopipe_runtime::plugin::{Registry, SearchPath};
+use glucopipe_runtime::problem::Problem;
+use glucopipe_runtime::run::engine::RunSetup;
+use glucopipe_runtime::transport::record::Recorder;
+
+use crate::args::{Global, Meter};
+use crate::exit::Exit;
+use crate::output::Output;
+use crate::progress;
+
+/// Holds the clock still, for tests and reproducible runs: an RFC 3339 time.
+const CLOCK_VARIABLE: &str = "GLUCOPIPE_CLOCK";
+/// Plugin folders, separated as in PATH.
+const PLUGIN_VARIABLE: &str = "GLUCOPIPE_PLUGIN_PATH";
+
+/// What commands share.
+pub(crate) struct Context {
+    pub(crate) output: Output,
+    pub(crate) clock: Clock,
+    pub(crate) cancel: Cancel,
+    verbose: u8,
+    plugin_dirs: Vec<PathBuf>,
+}
+
+impl Context {
+    pub(crate) fn new(global: &Global) -> Self {
+        let cancel = Cancel::new();
+        let handler = cancel.clone();
+        // Fails only when a handler is there already.
+        let _ = ctrlc::set_handler(move || {
+            if handler.is_set() {
+                #[allow(clippy::exit)] // the second Ctrl-C leaves at once, as announced
+                std::process::exit(Exit::Interrupted as i32);
+            }
+            handler.set(Reason::Interrupted);
+        });
+        let fixed = std::env::var(CLOCK_VARIABLE).ok();
+        let fixed = fixed.and_then(|text| DateTime::parse_from_rfc3339(&text).ok());
+        Self {
+            output: Output::new(global.color, global.quiet),
+            clock: fixed.map_or(Clock::System, |now| Clock::Fixed(now.with_timezone(&Utc))),
+            cancel,
+            verbose: global.verbose,
+            plugin_dirs: global.plugin_dir.clone(),
+        }
+    }
+
+    /// The plugins; `extra` are the folders a pipeline names.
+    pub(crate) fn registry(&self, extra: &[PathBuf]) -> Registry {
+        let mut search = SearchPath::default();
+        for folder in extra {
+            search.add(folder, "[plugins] of the pipeline");
+        }
+        for folder in &self.plugin_dirs {
+            search.add(folder, "--plugin-dir");
+        }
+        if let Some(path) = environment_path() {
+            for folder in std::env::split_paths(&path).filter(|f| !f.as_os_str().is_empty()) {
+                search.add(&folder, PLUGIN_VARIABLE);
+            }
+        }
+        let data_home = std::env::var_os("XDG_DATA_HOME")
+            .map(PathBuf::from)
+            .or_else(|| {
+                std::env::var_os("HOME").map(|home| PathBuf::from(home).join(".local/share"))
+            });
+        let program = std::env::current_exe().ok();
+        search.add_standard(data_home.as_deref(), program.as_deref());
+        let registry = Registry::new(search);
+        for problem in registry.folder_problems() {
+            self.output.problem(problem);
+        }
+        registry
+    }
+
+    /// A finder over the plugins.
+    pub(crate) fn finder<'a>(&'a self, registry: &'a Registry) -> Finder<'a> {
+        Finder {
+            registry,
+            clock: &self.clock,
+        }
+    }
+
+    /// What runs and queries are made with.
+    ///
+    /// # Errors
+    /// When the transcript cannot be written.
+    pub(crate) fn setup(&self, record: Option<&Path>, dry_run: bool) -> Result<RunSetup, Problem> {
+        Ok(RunSetup {
+            cancel: self.cancel.clone(),
+            clock: self.clock.clone(),
+            logger: self.logger(),
+            progress: if self.output.quiet {
+                None
+            } else {
+                progress::bars()
+            },
+            recorder: record.map(Recorder::create).transpose()?,
+            dry_run,
+        })
+    }
+
+    /// Prints log lines up to the level asked for: warnings always, more with `-v` and `-vv`.
+    fn logger(&self) -> Logger {
+        let most = match (self.output.quiet, self.verbose) {
+            (true, _) => 1,
+            (_, 0) => 2,
+            (_, 1) => 4,
+            _ => 5,
+        };
+        let output = self.output;
+        Arc::new(move |line: LogLine| {
+            if line.level <= most {
+                let word = match line.level {
+                    1 => "error",
+                    2 => "warning",
+                    3 => "info",
+                    4 => "debug",
+                    _ => "trace",
+                };
+                output.note(&format!("{word}: {}: {}", line.target, line.text));
+            }
+        })
+    }
+}
+
+/// The variable, unless the program runs with more rights than its caller.
+fn environment_path() -> Option<std::ffi::OsString> {
+    #[cfg(unix)]
+    if rustix::process::getuid() != rustix::process::geteuid() {
+        return None;
+    }
+    std::env::var_os(PLUGIN_VARIABLE)
+}
+
+/// The device a command names.
+///
+/// # Errors
+/// When the selector means nothing.
+pub(crate) fn selector(meter: &Meter) -> Result<Selector, Problem> {
+    meter
+        .device
+        .as_deref()
+        .map_or(Ok(Selector::Any), Selector::parse)
+}

@@ -1,0 +1,23 @@
+//! `glucopipe`: reads blood glucose meters and delivers the readings where people need them.
+//!
+//! # Layout
+//! - `args` is the command line, `cmd` holds one file per command.
+//! - `context` sets up what commands share: clock, cancellation, log, plugin folders.
+//! - `output` prints; `exit` owns the exit codes; `progress` draws bars.
+
+mod args;
+mod cmd;
+mod context;
+mod exit;
+mod output;
+mod progress;
+
+use std::process::ExitCode;
+
+use clap::Parser;
+
+fn main() -> ExitCode {
+    let args = args::Args::parse();
+    let context = context::Context::new(&args.global);
+    cmd::dispatch(&context, args.command).into()
+}

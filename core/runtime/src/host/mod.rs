@@ -1,0 +1,8 @@
+//! The host side of the ABI: what plugins may call, and how plugins are called.
+
+mod call;
+mod operation;
+mod transport;
+
+pub use call::{Committed, OpenDriver, OpenExporter, OpenTransform, check_exporter};
+pub use operation::{LogLine, Logger, Operation, OperationSetup, Progress, ProgressSink};

@@ -1,0 +1,281 @@
+//! Operations lent to plugins: cancellation, progress, time, and the chosen device.
+
+use std::ffi::{CStr, c_char, c_void};
+use std::mem::size_of;
+use std::ptr;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
+
+use glucopipe_abi as abi;
+use glucopipe_sdk::ffi::borrowed_text;
+
+use super::transport;
+use crate::cancel::Cancel;
+use crate::clock::{Clock, OperationTime};
+use crate::device::Device;
+
+/// Longest log line or progress phrase taken from a plugin.
+const LINE_LIMIT: usize = 2000;
+
+/// A line a plugin logged.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct LogLine {
+    /// 1 error, 2 warning, 3 information, 4 debugging, 5 every exchange.
+    pub level: u8,
+    /// What it is about.
+    pub target: String,
+    /// The line, without control characters.
+    pub text: String,
+}
+
+/// Where log lines go.
+pub type Logger = Arc<dyn Fn(LogLine) + Send + Sync>;
+
+/// How far an operation is.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Progress {
+    /// The source or sink.
+    pub node: String,
+    /// Done so far.
+    pub done: u64,
+    /// In all; 0 if unknown.
+    pub total: u64,
+    /// A short phrase.
+    pub step: String,
+}
+
+/// Where progress goes.
+pub type ProgressSink = Arc<dyn Fn(Progress) + Send + Sync>;
+
+/// What an operation is made of.
+pub struct OperationSetup {
+    /// The source or sink it works for.
+    pub node: String,
+    /// Told to stop by this.
+    pub cancel: Cancel,
+    /// The computer's clock.
+    pub clock: Clock,
+    /// Where log lines go.
+    pub logger: Logger,
+    /// Where progress goes.
+    pub progress: Option<ProgressSink>,
+    /// The device a driver may open.
+    pub device: Option<Device>,
+}
+
+/// What the callbacks of an operation find behind `host_data`.
+pub(super) struct State {
+    pub(super) setup: OperationSetup,
+    pub(super) time: OperationTime,
+    /// When closing I/O began, as milliseconds of the operation plus one; 0 for not yet.
+    closing_since: AtomicU64,
+    /// Exchanges over links, for the report.
+    pub(super) exchanges: AtomicU64,
+}
+
+/// Closing I/O that a driver is granted after a cancellation.
+const CLOSING_LIMIT_MS: u64 = 12_000;
+
+impl State {
+    /// Whether I/O may go on.
+    pub(super) fn may_go_on(&self, flags: u32) -> bool {
+        if !self.setup.cancel.is_set() {
+            return true;
+        }
+        if flags & abi::GP_IO_CLOSING == 0 {
+            return false;
+        }
+        let now = self.time.monotonic_ms() + 1;
+        let since = self
+            .closing_since
+            .compare_exchange(0, now, Ordering::SeqCst, Ordering::SeqCst)
+            .map_or_else(|since| since, |_| now);
+        now.saturating_sub(since) < CLOSING_LIMIT_MS
+    }
+}
+
+/// One running operation. The tables live at fixed addresses as long as it does.
+pub struct Operation {
+    tables: Box<Tables>,
+}
+
+struct Tables {
+    op: abi::gp_op,
+    host: abi::gp_host,
+    state: State,
+}
+
+// SAFETY: the tables are never written after they are made, and the state is thread safe.
+unsafe impl Send for Operation {}
+// SAFETY: as above.
+unsafe impl Sync for Operation {}
+
+impl Operation {
+    /// Starts an operation.
+    pub fn start(setup: OperationSetup) -> Self {
+        let time = OperationTime::start(setup.clock.clone());
+        let state = State {
+            setup,
+            time,
+            closing_since: AtomicU64::new(0),
+            exchanges: AtomicU64::new(0),
+        };
+        let mut tables = Box::new(Tables {
+            op: abi::gp_op {
+                struct_size: table_size::<abi::gp_op>(),
+                reserved: 0,
+                host: ptr::null(),
+                host_data: ptr::null_mut(),
+                cancelled: Some(cancelled),
+                progress: Some(progress),
+            },
+            host: abi::gp_host {
+                struct_size: table_size::<abi::gp_host>(),
+                abi_minor: abi::GP_ABI_MINOR,
+                host_data: ptr::null_mut(),
+                name: c"glucopipe".as_ptr(),
+                version: concat!(env!("CARGO_PKG_VERSION"), "\0").as_ptr().cast(),
+                log: Some(log),
+                get_extension: Some(get_extension),
+            },
+            state,
+        });
+        let state = (&raw mut tables.state).cast::<c_void>();
+        tables.op.host_data = state;
+        tables.host.host_data = state;
+        tables.op.host = &raw const tables.host;
+        Self { tables }
+    }
+
+    /// The operation as the ABI has it; valid as long as `self`.
+    pub fn raw(&self) -> *const abi::gp_op {
+        &raw const self.tables.op
+    }
+
+    /// Why it was cancelled, if it was.
+    pub fn cancel(&self) -> &Cancel {
+        &self.tables.state.setup.cancel
+    }
+
+    /// Its time.
+    pub fn time(&self) -> &OperationTime {
+        &self.tables.state.time
+    }
+
+    /// Reads and writes over links so far.
+    pub fn exchanges(&self) -> u64 {
+        self.tables.state.exchanges.load(Ordering::SeqCst)
+    }
+}
+
+pub(super) fn table_size<T>() -> u32 {
+    u32::try_from(size_of::<T>()).unwrap_or(u32::MAX)
+}
+
+/// The state behind an operation a plugin hands back.
+///
+/// # Safety
+/// `op` is null or an operation of this host that is still alive.
+pub(super) unsafe fn state<'a>(op: *const abi::gp_op) -> Option<&'a State> {
+    // SAFETY: by the caller's word.
+    unsafe { op.as_ref()?.host_data.cast::<State>().as_ref() }
+}
+
+/// A plugin's text, shortened and without control characters.
+///
+/// # Safety
+/// `text` is null or NUL-terminated.
+unsafe fn clean(text: *const c_char) -> String {
+    // SAFETY: by the caller's word.
+    let text = unsafe { borrowed_text(text) }.unwrap_or_default();
+    text.chars()
+        .take(LINE_LIMIT)
+        .map(|c| if c.is_control() { ' ' } else { c })
+        .collect()
+}
+
+unsafe extern "C" fn cancelled(op: *const abi::gp_op) -> i32 {
+    // SAFETY: plugins call with the operation they were given.
+    unsafe { state(op) }
+        .is_none_or(|state| state.setup.cancel.is_set())
+        .into()
+}
+
+unsafe extern "C" fn progress(op: *const abi::gp_op, done: u64, total: u64, step: *const c_char) {
+    // SAFETY: as above; the text is NUL-terminated by the ABI.
+    let (state, step) = unsafe { (state(op), clean(step)) };
+    if let Some((sink, setup)) = state.and_then(|s| Some((s.setup.progress.as_ref()?, &s.setup))) {
+        sink(Progress {
+            node: setup.node.clone(),
+            done,
+            total,
+            step,
+        });
+    }
+}
+
+unsafe extern "C" fn log(
+    host: *const abi::gp_host,
+    level: i32,
+    target: *const c_char,
+    text: *const c_char,
+) {
+    // SAFETY: plugins call with the host they were given and NUL-terminated texts.
+    let (state, target, text) = unsafe {
+        let state = host
+            .as_ref()
+            .and_then(|host| host.host_data.cast::<State>().as_ref());
+        (state, clean(target), clean(text))
+    };
+    if let Some(state) = state {
+        let level = u8::try_from(level.clamp(1, 5)).unwrap_or(5);
+        let target = if target.is_empty() {
+            state.setup.node.clone()
+        } else {
+            target
+        };
+        (state.setup.logger)(LogLine {
+            level,
+            target,
+            text,
+        });
+    }
+}
+
+unsafe extern "C" fn get_extension(_host: *const abi::gp_host, id: *const c_char) -> *const c_void {
+    if id.is_null() {
+        return ptr::null();
+    }
+    // SAFETY: not null, and NUL-terminated by the ABI.
+    let id = unsafe { CStr::from_ptr(id) };
+    if id == abi::GP_EXT_TRANSPORT {
+        (&raw const transport::TABLE.0).cast()
+    } else if id == abi::GP_EXT_TIME {
+        (&raw const TIME.0).cast()
+    } else {
+        ptr::null()
+    }
+}
+
+/// A constant table that threads may share.
+pub(super) struct Shared<T>(pub(super) T);
+// SAFETY: constant tables of function pointers.
+unsafe impl<T> Sync for Shared<T> {}
+
+static TIME: Shared<abi::gp_time> = Shared(abi::gp_time {
+    #[allow(clippy::cast_possible_truncation)] // some bytes
+    struct_size: size_of::<abi::gp_time>() as u32,
+    reserved: 0,
+    utc_us: Some(utc_us),
+    monotonic_ms: Some(monotonic_ms),
+});
+
+unsafe extern "C" fn utc_us(op: *const abi::gp_op) -> i64 {
+    // SAFETY: plugins call with the operation they were given.
+    unsafe { state(op) }.map_or(0, |state| state.time.utc_us())
+}
+
+unsafe extern "C" fn monotonic_ms(op: *const abi::gp_op) -> u64 {
+    // SAFETY: plugins call with the operation they were given.
+    unsafe { state(op) }.map_or(0, |state| state.time.monotonic_ms())
+}

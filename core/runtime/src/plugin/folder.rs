@@ -1,0 +1,357 @@
+//! Where plugins are looked for, and which files may be loaded.
+//!
+//! A library runs with the user's rights as soon as it is opened, so a file or folder that somebody
+//! else can write is refused before that.
+
+use std::fs::{self, File};
+use std::path::{Path, PathBuf};
+
+use crate::problem::{Code, Place, Problem};
+
+/// A folder to search.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Folder {
+    /// Absolute path.
+    pub path: PathBuf,
+    /// Who asked for it: `--plugin-dir`, `GLUCOPIPE_PLUGIN_PATH`, `beside the program` …
+    pub origin: &'static str,
+    /// Only libraries with glucopipe's own prefix count here, because the folder holds others too.
+    pub prefixed_only: bool,
+}
+
+/// File name extension of a shared library here.
+pub const EXTENSION: &str = std::env::consts::DLL_EXTENSION;
+
+/// Prefix of libraries by convention: `libglucopipe_driver_contour.so`.
+const PREFIX: &str = "glucopipe_";
+
+/// Collects the folders to search, in order; the first library with an id wins.
+#[derive(Debug, Default)]
+pub struct SearchPath {
+    /// Folders in order.
+    pub folders: Vec<Folder>,
+    /// Folders that were named but cannot be used.
+    pub problems: Vec<Problem>,
+}
+
+impl SearchPath {
+    /// Adds a folder somebody named; a relative one is refused, because it would depend on the
+    /// working directory.
+    pub fn add(&mut self, path: &Path, origin: &'static str) {
+        if path.is_absolute() {
+            self.folders.push(Folder {
+                path: path.to_owned(),
+                origin,
+                prefixed_only: false,
+            });
+        } else {
+            let title = format!("plugin folder `{}` is not an absolute path", path.display());
+            self.problems.push(
+                Problem::error(Code::PLUGIN_UNSAFE, title)
+                    .at(Place::Named(origin.to_owned()))
+                    .hint("write the whole path, from the root"),
+            );
+        }
+    }
+
+    /// Adds the folders that need no naming: the user's, the system's, and beside the program.
+    pub fn add_standard(&mut self, data_home: Option<&Path>, program: Option<&Path>) {
+        let mut add = |path: PathBuf, origin, prefixed_only| {
+            if path.is_absolute() {
+                self.folders.push(Folder {
+                    path,
+                    origin,
+                    prefixed_only,
+                });
+            }
+        };
+        if let Some(data_home) = data_home {
+            add(data_home.join("glucopipe/plugins"), "user", false);
+        }
+        if let Some(beside) = program.and_then(Path::parent) {
+            add(beside.to_owned(), "beside the program", true);
+            if let Some(prefix) = beside.parent() {
+                add(prefix.join("lib/glucopipe/plugins"), "installed", false);
+            }
+        }
+        if cfg!(unix) {
+            add("/usr/local/lib/glucopipe/plugins".into(), "system", false);
+            add("/usr/lib/glucopipe/plugins".into(), "system", false);
+        }
+        let mut seen = std::collections::HashSet::new();
+        self.folders
+            .retain(|folder| seen.insert(folder.path.clone()));
+    }
+}
+
+impl Folder {
+    /// Libraries in the folder, by name; a missing folder has none.
+    pub fn libraries(&self) -> Vec<PathBuf> {
+        let Ok(entries) = fs::read_dir(&self.path) else {
+            return Vec::new();
+        };
+        let mut libraries: Vec<PathBuf> = entries
+            .filter_map(|entry| Some(entry.ok()?.path()))
+            .filter(|path| {
+                path.extension()
+                    .is_some_and(|extension| extension == EXTENSION)
+            })
+            .filter(|path| !self.prefixed_only || conventional_name(path).is_some())
+            .collect();
+        libraries.sort();
+        libraries
+    }
+}
+
+/// `driver_contour` of `libglucopipe_driver_contour.so`.
+pub(super) fn conventional_name(path: &Path) -> Option<&str> {
+    let stem = path.file_stem()?.to_str()?;
+    let stem = stem.strip_prefix("lib").unwrap_or(stem);
+    let name = stem.strip_prefix(PREFIX)?;
+    ["driver_", "exporter_", "transform_"]
+        .iter()
+        .any(|kind| name.starts_with(kind))
+        .then_some(name)
+}
+
+/// Opens a library file and checks that nobody else can change it or its folder.
+///
+/// # Errors
+/// Names the file and the reason.
+pub(super) fn open_trusted(path: &Path) -> Result<File, Problem> {
+    let refused = |code, reason: String| {
+        Problem::error(code, format!("plugin `{}` is not loaded", path.display()))
+            .at(Place::Named(path.display().to_string()))
+            .cause(reason)
+    };
+    if !path.is_absolute() {
+        return Err(refused(
+            Code::PLUGIN_UNSAFE,
+            "the path is not absolute".into(),
+        ));
+    }
+    let mut options = fs::OpenOptions::new();
+    options.read(true);
+    #[cfg(unix)]
+    {
+        use rustix::fs::OFlags;
+        use std::os::unix::fs::OpenOptionsExt;
+        // Opening a pipe would wait for its other end.
+        let flags = OFlags::NOFOLLOW | OFlags::CLOEXEC | OFlags::NONBLOCK;
+        options.custom_flags(i32::try_from(flags.bits()).unwrap_or(0));
+    }
+    let file = options
+        .open(path)
+        .map_err(|error| refused(Code::PLUGIN_LOAD, format!("cannot open it: {error}")))?;
+    let metadata = file
+        .metadata()
+        .map_err(|error| refused(Code::PLUGIN_LOAD, format!("cannot look at it: {error}")))?;
+    if !metadata.is_file() {
+        return Err(refused(
+            Code::PLUGIN_LOAD,
+            "it is not a regular file".into(),
+        ));
+    }
+    #[cfg(unix)]
+    unix::check_owner(path, &metadata).map_err(|(object, reason)| {
+        refused(Code::PLUGIN_UNSAFE, reason)
+            .kept("nothing of it was run")
+            .hint(format!("chmod go-w {}", object.display()))
+    })?;
+    Ok(file)
+}
+
+#[cfg(unix)]
+mod unix {
+    use std::fs::Metadata;
+    use std::os::unix::fs::MetadataExt;
+    use std::path::{Path, PathBuf};
+
+    const GROUP_WRITE: u32 = 0o020;
+    const OTHER_WRITE: u32 = 0o002;
+    const STICKY: u32 = 0o1000;
+
+    /// Who runs this process.
+    pub(super) struct Me {
+        pub(super) uid: u32,
+        pub(super) gid: u32,
+    }
+
+    impl Me {
+        fn current() -> Self {
+            Self {
+                uid: rustix::process::geteuid().as_raw(),
+                gid: rustix::process::getegid().as_raw(),
+            }
+        }
+
+        /// Why somebody else could change an object of this owner and mode.
+        ///
+        /// A group of one's own number is private by the convention of most Linux systems, where new
+        /// files are group-writable by default; root's is not.
+        pub(super) fn distrusts(&self, owner: u32, group: u32, mode: u32) -> Option<String> {
+            let private_group = group == self.gid && self.gid == self.uid && self.uid != 0;
+            if owner != 0 && owner != self.uid {
+                Some(format!(
+                    "belongs to uid {owner}, expected uid {} or root",
+                    self.uid
+                ))
+            } else if mode & OTHER_WRITE != 0 {
+                Some(format!(
+                    "is writable by everybody (mode {:04o})",
+                    mode & 0o7777
+                ))
+            } else if mode & GROUP_WRITE != 0 && !private_group {
+                Some(format!(
+                    "is writable by group {group} (mode {:04o})",
+                    mode & 0o7777
+                ))
+            } else {
+                None
+            }
+        }
+    }
+
+    /// Checks the file, its folder, and the folders above: whoever can rename a folder can swap what
+    /// is in it, unless the sticky bit forbids that.
+    pub(super) fn check_owner(path: &Path, metadata: &Metadata) -> Result<(), (PathBuf, String)> {
+        let me = Me::current();
+        if let Some(reason) = me.distrusts(metadata.uid(), metadata.gid(), metadata.mode()) {
+            return Err((path.to_owned(), format!("the file {reason}")));
+        }
+        let folder = path.parent().unwrap_or(path);
+        let folder = std::fs::canonicalize(folder).map_err(|error| {
+            (
+                folder.to_owned(),
+                format!("cannot resolve its folder: {error}"),
+            )
+        })?;
+        for (depth, ancestor) in folder.ancestors().enumerate() {
+            let looked = std::fs::metadata(ancestor)
+                .map_err(|error| (ancestor.to_owned(), format!("cannot look at it: {error}")))?;
+            let sticky = looked.mode() & STICKY != 0 && depth > 0;
+            let mode = if sticky {
+                looked.mode() & !0o022
+            } else {
+                looked.mode()
+            };
+            if let Some(reason) = me.distrusts(looked.uid(), looked.gid(), mode) {
+                let reason = format!("its folder `{}` {reason}", ancestor.display());
+                return Err((ancestor.to_owned(), reason));
+            }
+        }
+        Ok(())
+    }
+
+    #[cfg(test)]
+    mod tests {
+        use super::*;
+
+        #[test]
+        fn trusts_own_and_root_owned_files_only() {
+            let me = Me {
+                uid: 1000,
+                gid: 1000,
+            };
+            assert_eq!(me.distrusts(1000, 1000, 0o100_755), None);
+            assert_eq!(me.distrusts(0, 0, 0o100_755), None);
+            assert_eq!(me.distrusts(1000, 1000, 0o100_775), None, "a private group");
+            assert!(
+                me.distrusts(1000, 100, 0o100_775)
+                    .unwrap()
+                    .contains("by group 100")
+            );
+            assert!(
+                me.distrusts(1000, 1000, 0o100_757)
+                    .unwrap()
+                    .contains("by everybody")
+            );
+            assert!(
+                me.distrusts(1001, 1000, 0o100_755)
+                    .unwrap()
+                    .contains("uid 1001")
+            );
+            let root = Me { uid: 0, gid: 0 };
+            assert!(
+                root.distrusts(0, 0, 0o100_775).is_some(),
+                "root's group is not private"
+            );
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn relative_folders_are_refused() {
+        let mut search = SearchPath::default();
+        search.add(Path::new("plugins"), "--plugin-dir");
+        assert!(search.folders.is_empty());
+        assert_eq!(search.problems[0].code, Code::PLUGIN_UNSAFE);
+    }
+
+    #[test]
+    fn standard_folders_come_once_and_in_order() {
+        let mut search = SearchPath::default();
+        search.add(Path::new("/opt/meters"), "--plugin-dir");
+        search.add_standard(
+            Some(Path::new("/home/x/.local/share")),
+            Some(Path::new("/usr/bin/glucopipe")),
+        );
+        let paths: Vec<_> = search
+            .folders
+            .iter()
+            .map(|folder| folder.path.to_str().unwrap())
+            .collect();
+        assert_eq!(
+            paths,
+            [
+                "/opt/meters",
+                "/home/x/.local/share/glucopipe/plugins",
+                "/usr/bin",
+                "/usr/lib/glucopipe/plugins",
+                "/usr/local/lib/glucopipe/plugins",
+            ]
+        );
+    }
+
+    #[test]
+    fn conventional_names_are_recognised() {
+        let name = |path| conventional_name(Path::new(path));
+        assert_eq!(
+            name("/x/libglucopipe_driver_contour.so"),
+            Some("driver_contour")
+        );
+        assert_eq!(name("/x/glucopipe_exporter_csv.dll"), Some("exporter_csv"));
+        assert_eq!(name("/x/libglucopipe_runtime.so"), None);
+        assert_eq!(name("/x/libother.so"), None);
+    }
+
+    #[cfg(unix)]
+    #[test]
+    fn a_library_others_can_write_is_refused_with_the_reason() {
+        use std::os::unix::fs::PermissionsExt;
+        let home = tempfile::tempdir().unwrap();
+        let path = home.path().join("meter.so");
+        fs::write(&path, "").unwrap();
+        fs::set_permissions(&path, fs::Permissions::from_mode(0o644)).unwrap();
+        assert!(open_trusted(&path).is_ok());
+        fs::set_permissions(&path, fs::Permissions::from_mode(0o666)).unwrap();
+        let problem = open_trusted(&path).unwrap_err();
+        assert_eq!(problem.code, Code::PLUGIN_UNSAFE);
+        assert!(
+            problem.causes[0].contains("writable by everybody"),
+            "{problem:?}"
+        );
+
+        fs::set_permissions(&path, fs::Permissions::from_mode(0o644)).unwrap();
+        fs::set_permissions(home.path(), fs::Permissions::from_mode(0o777)).unwrap();
+        let problem = open_trusted(&path).unwrap_err();
+        assert!(problem.causes[0].contains("its folder"), "{problem:?}");
+        let link = home.path().join("link.so");
+        std::os::unix::fs::symlink(&path, &link).unwrap();
+        assert_eq!(open_trusted(&link).unwrap_err().code, Code::PLUGIN_LOAD);
+    }
+}

@@ -1,0 +1,239 @@
+//! Applying the transforms of a plan to one read.
+
+use std::collections::HashMap;
+use std::sync::Arc;
+use std::sync::mpsc::channel;
+use std::thread;
+use std::time::Instant;
+
+use arrow::array::{Array, RecordBatch};
+use arrow::compute::concat_batches;
+use arrow::datatypes::SchemaRef;
+use glucopipe_sdk::batch::Texts;
+use glucopipe_sdk::ffi::guard::guard;
+use glucopipe_sdk::schema::{self, COLUMNS, Kind};
+use glucopipe_sdk::stream::Batches;
+use glucopipe_sdk::{Error, Status};
+use serde_json::Value;
+
+use super::blame;
+use super::engine::Limits;
+use super::intake::{check_rows, no_nulls};
+use super::plan::{PlannedTransform, Step};
+use super::report::TransformReport;
+use crate::cancel::{Cancel, Reason};
+use crate::host::{OpenTransform, Operation, OperationSetup};
+use crate::plugin::Component;
+use crate::problem::{Code, Problem};
+use crate::transform::{Outcome, ReadContext};
+
+/// Columns that no transform changes.
+const FROZEN: [&str; 7] = [
+    "reading_id",
+    "local_time",
+    "markers",
+    "raw_value",
+    "raw_unit",
+    "record_key",
+    "raw",
+];
+
+/// Runs one transform over one read and adds to its report.
+///
+/// # Errors
+/// As the transform says.
+pub(super) fn apply(
+    transform: &mut PlannedTransform,
+    batch: RecordBatch,
+    context: &ReadContext,
+    operation: OperationSetup,
+    limits: &Limits,
+    report: &mut TransformReport,
+) -> Result<(RecordBatch, Vec<Problem>), Problem> {
+    report.taken += batch.num_rows() as u64;
+    let outcome = match &mut transform.step {
+        Step::Builtin(builtin) => builtin.apply(batch, context)?,
+        Step::Plugin(component, config) => {
+            let batch =
+                apply_watched(component, config, batch, operation, limits, &transform.name)?;
+            Outcome {
+                batch,
+                warnings: Vec::new(),
+                notes: Vec::new(),
+                dropped: 0,
+            }
+        }
+    };
+    report.given += outcome.batch.num_rows() as u64;
+    for note in outcome.notes {
+        if !report.notes.contains(&note) {
+            report.notes.push(note);
+        }
+    }
+    Ok((outcome.batch, outcome.warnings))
+}
+
+fn plugin_failed(component: &Component, error: &Error, cancel: &Cancel, node: &str) -> Problem {
+    match error.status {
+        Status::Cancelled if cancel.reason() == Some(Reason::Interrupted) => {
+            blame::interrupted(node)
+        }
+        Status::Cancelled if cancel.is_set() => Problem::error(
+            Code::DATA_INVALID,
+            format!("transform `{node}` took too long"),
+        )
+        .kept("nothing was delivered through it"),
+        _ if blame::is_panic(error) => blame::broken(component, &error.message),
+        Status::Internal => blame::broken(component, &error.message),
+        _ => Problem::error(Code::DATA_INVALID, format!("transform `{node}` failed"))
+            .cause(error.message.clone())
+            .kept("nothing was delivered through it"),
+    }
+}
+
+/// Applies a plugin in a thread of its own, so that one that does not stop can be abandoned.
+fn apply_watched(
+    component: &Arc<Component>,
+    config: &Value,
+    batch: RecordBatch,
+    setup: OperationSetup,
+    limits: &Limits,
+    node: &str,
+) -> Result<RecordBatch, Problem> {
+    let cancel = setup.cancel.clone();
+    let (sender, inbox) = channel();
+    let waker = sender.clone();
+    // Nobody listens any more once the transform is done.
+    cancel.on_set(move |_| drop(waker.send(None)));
+    let (worker, keys) = (component.clone(), config.clone());
+    let spawned = thread::Builder::new()
+        .name(format!("transform {node}"))
+        .spawn(move || {
+            let given = guard(|| apply_plugin(&worker, &keys, batch, setup));
+            drop(sender.send(Some(given)));
+        });
+    if let Err(error) = spawned {
+        let title = format!("transform `{node}` cannot be started");
+        return Err(Problem::error(Code::INTERNAL, title).cause(error.to_string()));
+    }
+    let mut until = Instant::now() + limits.transform;
+    let mut told = false;
+    loop {
+        match inbox.recv_timeout(until.saturating_duration_since(Instant::now())) {
+            Ok(Some(given)) => {
+                return given.map_err(|error| plugin_failed(component, &error, &cancel, node));
+            }
+            Ok(None) if told => {}
+            Ok(None) => {
+                told = true;
+                until = Instant::now() + limits.grace;
+            }
+            Err(_) if told => return Err(blame::stuck(component, node)),
+            Err(_) => cancel.set(Reason::Deadline),
+        }
+    }
+}
+
+fn apply_plugin(
+    component: &Arc<Component>,
+    config: &Value,
+    batch: RecordBatch,
+    setup: OperationSetup,
+) -> Result<RecordBatch, Error> {
+    let operation = Arc::new(Operation::start(setup));
+    let cancel = operation.cancel().clone();
+    let mut filter = OpenTransform::open(component.clone(), operation, config)?;
+    let rows = batch.num_rows();
+    let once = Once {
+        batch: Some(batch.clone()),
+        cancel: cancel.clone(),
+    };
+    let given = filter.apply(Box::new(once), rows)?;
+    // A transform may take the cancellation for the end of the readings.
+    if cancel.is_set() {
+        return Err(Error::cancelled());
+    }
+    let given: Result<Vec<RecordBatch>, Error> = given.iter().map(conform).collect();
+    let given = concat_batches(&schema::readings(), &given?)?;
+    check_frozen(&batch, &given)?;
+    Ok(given)
+}
+
+/// One batch as a stream that ends early when cancelled.
+struct Once {
+    batch: Option<RecordBatch>,
+    cancel: Cancel,
+}
+
+impl Batches for Once {
+    fn schema(&self) -> SchemaRef {
+        schema::readings()
+    }
+
+    fn next_batch(&mut self) -> Result<Option<RecordBatch>, Error> {
+        if self.cancel.is_set() {
+            return Err(Error::cancelled());
+        }
+        Ok(self.batch.take())
+    }
+}
+
+/// Brings a plugin's batch into the exact schema; columns it added are left out.
+fn conform(batch: &RecordBatch) -> Result<RecordBatch, Error> {
+    let broken = |what: String| Error::new(Status::Internal, what);
+    let columns = COLUMNS.iter().map(|column| {
+        let array = batch
+            .column_by_name(column.name)
+            .ok_or_else(|| broken(format!("it lost the column `{}`", column.name)))?;
+        if !column.kind.accepts(array.data_type()) {
+            return Err(broken(format!(
+                "it changed the type of column `{}`",
+                column.name
+            )));
+        }
+        no_nulls(array, column).map_err(broken)?;
+        let texts = || Texts::from_array(array).ok_or_else(|| broken("not text".into()));
+        Ok(match column.kind {
+            Kind::Words => texts()?.into_words(),
+            Kind::Text => texts()?.into_text(),
+            _ => array.clone(),
+        })
+    });
+    let columns = columns.collect::<Result<Vec<_>, _>>()?;
+    let batch = RecordBatch::try_new(schema::readings(), columns)
+        .map_err(|error| broken(error.to_string()))?;
+    check_rows(&batch).map_err(broken)?;
+    Ok(batch)
+}
+
+/// Checks that every reading that came out went in, once, with its raw columns unchanged.
+fn check_frozen(before: &RecordBatch, after: &RecordBatch) -> Result<(), Error> {
+    let broken = |what: String| Error::new(Status::Internal, what);
+    let ids_before = Texts::of(before, "reading_id")?;
+    let mut rows: HashMap<&str, usize> = (0..ids_before.len())
+        .filter_map(|row| Some((ids_before.get(row)?, row)))
+        .collect();
+    let ids_after = Texts::of(after, "reading_id")?;
+    let mut origins = Vec::with_capacity(ids_after.len());
+    for row in 0..ids_after.len() {
+        let origin = ids_after.get(row).and_then(|id| rows.remove(id));
+        origins.push(origin.ok_or_else(|| broken("it invented or repeated a reading".into()))?);
+    }
+    for name in FROZEN {
+        let (Some(old), Some(new)) = (before.column_by_name(name), after.column_by_name(name))
+        else {
+            return Err(broken(format!("it lost the column `{name}`")));
+        };
+        let texts = Texts::from_array(old).zip(Texts::from_array(new));
+        let same = |(row, &origin): (usize, &usize)| match &texts {
+            Some((old, new)) => old.get(origin) == new.get(row),
+            None => old.slice(origin, 1).as_ref() == new.slice(row, 1).as_ref(),
+        };
+        if !origins.iter().enumerate().all(same) {
+            return Err(broken(format!(
+                "it changed the column `{name}`, which no transform may"
+            )));
+        }
+    }
+    Ok(())
+}

@@ -1,0 +1,166 @@
+//! From a plugin's error to a problem with a code, a place and advice.
+
+use glucopipe_sdk::{Error, Status};
+
+use crate::cancel::{Cancel, Reason};
+use crate::plugin::Component;
+use crate::problem::{Code, Place, Problem};
+
+/// What the SDK puts in front of the text of a panic. In a stream it is the only sign of one: an
+/// `errno` cannot say it.
+const PANICKED: &str = "panicked: ";
+
+/// Whether the plugin crashed inside, whatever status came with it.
+pub fn is_panic(error: &Error) -> bool {
+    error.message.starts_with(PANICKED)
+}
+
+/// A crash of glucopipe itself while it served a node.
+pub fn bug(node: &str, error: &Error) -> Problem {
+    Problem::error(
+        Code::INTERNAL,
+        format!("glucopipe crashed while it served `{node}`"),
+    )
+    .cause(error.message.clone())
+    .hint("this is a bug in glucopipe: report it")
+}
+
+/// The plugin broke the contract or crashed inside.
+pub fn broken(component: &Component, what: &str) -> Problem {
+    let (code, did) = if what.starts_with(PANICKED) {
+        (Code::PLUGIN_PANIC, "crashed inside")
+    } else {
+        (Code::PLUGIN_BROKEN, "broke the plugin contract")
+    };
+    let title = format!("{} plugin `{}` {did}", component.kind.word(), component.id);
+    Problem::error(code, title)
+        .at(Place::Named(component.library.path.display().to_string()))
+        .cause(what.to_owned())
+        .kept("nothing of it was delivered")
+        .hint(format!(
+            "this is a bug in `{}` {}: report it to its author",
+            component.library.name, component.library.version
+        ))
+}
+
+/// The plugin did not stop when told to.
+pub fn stuck(component: &Component, node: &str) -> Problem {
+    let title = format!(
+        "{} plugin `{}` did not stop when told to",
+        component.kind.word(),
+        component.id
+    );
+    Problem::error(Code::PLUGIN_STUCK, title)
+        .at(Place::Named(component.library.path.display().to_string()))
+        .cause(format!(
+            "`{node}` was abandoned; a plugin must stop within 250 ms of being cancelled"
+        ))
+        .hint(format!(
+            "this is a bug in `{}`: report it to its author",
+            component.library.name
+        ))
+}
+
+/// The run was stopped.
+pub fn interrupted(node: &str) -> Problem {
+    Problem::error(Code::INTERRUPTED, format!("interrupted at `{node}`"))
+        .kept("no half file was written, and the meter was left in order")
+}
+
+/// A driver failed: nothing usable was read.
+pub fn driver_failed(
+    component: &Component,
+    error: &Error,
+    cancel: &Cancel,
+    node: &str,
+    label: &str,
+    timeout_secs: u64,
+) -> Problem {
+    if is_panic(error) {
+        return broken(component, &error.message);
+    }
+    let code = match (error.status, cancel.reason()) {
+        (Status::Cancelled, Some(Reason::Deadline)) => Code::TIMEOUT,
+        (Status::Cancelled, _) => return interrupted(node),
+        (Status::Internal, _) => return broken(component, &error.message),
+        (Status::Timeout, _) => Code::TIMEOUT,
+        (Status::Access, _) => Code::DEVICE_ACCESS,
+        (Status::NotFound, _) => Code::NO_METER,
+        (Status::Lost, _) => Code::DEVICE_LOST,
+        (Status::Io, _) if error.message.starts_with("the recording") => Code::TRANSCRIPT,
+        (Status::Io, _) => Code::DEVICE_IO,
+        (Status::Unsupported, _) => Code::DEVICE_UNSUPPORTED,
+        (Status::InvalidArgument, _) => Code::CONFIG_VALUE,
+        (Status::Protocol | Status::Precondition, _) => Code::PROTOCOL,
+    };
+    let title = match code {
+        Code::TIMEOUT => format!("{label} did not answer in time"),
+        Code::DEVICE_ACCESS => format!("not allowed to open {label}"),
+        Code::NO_METER => format!("{label} is not there"),
+        Code::DEVICE_LOST => format!("{label} was disconnected"),
+        Code::PROTOCOL => format!("{label} answered outside its protocol"),
+        Code::DEVICE_UNSUPPORTED => format!("{label} cannot be read by driver `{}`", component.id),
+        Code::CONFIG_VALUE => format!(
+            "driver `{}` refused {}",
+            component.id,
+            at_fault(error, node)
+        ),
+        _ => format!("the connection to {label} failed"),
+    };
+    let cause = if code == Code::TIMEOUT && error.status == Status::Cancelled {
+        format!("the read took longer than {timeout_secs} s (`timeout_secs` of `{node}`)")
+    } else {
+        error.message.clone()
+    };
+    let problem = Problem::error(code, title).cause(cause);
+    match code {
+        Code::TIMEOUT | Code::DEVICE_LOST | Code::PROTOCOL => problem
+            .kept("nothing was delivered; the readings are still in the meter")
+            .hint(
+                "unplug the meter, plug it in, wait until it shows that it is connected, run again",
+            ),
+        Code::CONFIG_VALUE => problem,
+        _ => problem.kept("nothing was read"),
+    }
+}
+
+/// An exporter failed: nothing of this run is visible at the destination.
+pub fn exporter_failed(
+    component: &Component,
+    error: &Error,
+    cancel: &Cancel,
+    node: &str,
+    timeout_secs: u64,
+) -> Problem {
+    if is_panic(error) {
+        return broken(component, &error.message);
+    }
+    let problem = match (error.status, cancel.reason()) {
+        (Status::Cancelled, Some(Reason::Deadline)) => {
+            Problem::error(Code::SINK_WRITE, format!("`{node}` took too long")).cause(format!(
+                "it took longer than {timeout_secs} s (`timeout_secs` of `{node}`)"
+            ))
+        }
+        (Status::Cancelled, _) => return interrupted(node),
+        (Status::Internal, _) => return broken(component, &error.message),
+        (Status::InvalidArgument, _) => {
+            let title = format!(
+                "exporter `{}` refused {}",
+                component.id,
+                at_fault(error, node)
+            );
+            Problem::error(Code::SINK_CONFIG, title).cause(error.message.clone())
+        }
+        _ => Problem::error(Code::SINK_WRITE, format!("`{node}` could not deliver"))
+            .cause(error.message.clone()),
+    };
+    problem.kept("what was there before is intact")
+}
+
+/// The key that an error names, or the whole configuration of the node.
+fn at_fault(error: &Error, node: &str) -> String {
+    match &error.key {
+        Some(key) => format!("`{key}` of `{node}`"),
+        None => format!("the configuration of `{node}`"),
+    }
+}

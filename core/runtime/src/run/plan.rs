@@ -1,0 +1,292 @@
+//! From a configuration to a plan: plugins found, their keys checked, built-in transforms opened.
+
+use std::sync::Arc;
+
+use serde_json::Value;
+
+use crate::config::{Component as Kind, Loaded};
+use crate::device::{Finder, Selector};
+use crate::plugin::{Component, Registry};
+use crate::problem::{Code, Problem};
+use crate::suggest::{did_you_mean, nearest};
+use crate::transform::{Rejected, Transform, builtins};
+
+/// A source that can be read once its device is there.
+pub struct PlannedSource {
+    /// Name in the pipeline.
+    pub name: String,
+    /// The driver, unless the device decides.
+    pub driver: Option<Arc<Component>>,
+    /// Which device.
+    pub selector: Selector,
+    /// Seconds until it is given up.
+    pub timeout_secs: u64,
+}
+
+/// What stands behind a transform.
+pub enum Step {
+    /// Built in.
+    Builtin(Box<dyn Transform>),
+    /// A plugin, with its configuration.
+    Plugin(Arc<Component>, Value),
+}
+
+/// A transform, ready to be applied.
+pub struct PlannedTransform {
+    /// Name in the pipeline.
+    pub name: String,
+    /// Its type.
+    pub kind: String,
+    /// Nodes it is fed from.
+    pub inputs: Vec<String>,
+    /// What it does.
+    pub step: Step,
+}
+
+/// A sink, ready to be opened.
+pub struct PlannedSink {
+    /// Name in the pipeline.
+    pub name: String,
+    /// The exporter.
+    pub component: Arc<Component>,
+    /// Its configuration, with secrets.
+    pub config: Value,
+    /// Nodes it is fed from.
+    pub inputs: Vec<String>,
+    /// Seconds until it is given up.
+    pub timeout_secs: u64,
+}
+
+/// A pipeline that can run.
+pub struct Plan {
+    /// Name of the pipeline.
+    pub name: String,
+    /// In file order.
+    pub sources: Vec<PlannedSource>,
+    /// Every transform after its inputs.
+    pub transforms: Vec<PlannedTransform>,
+    /// In file order.
+    pub sinks: Vec<PlannedSink>,
+}
+
+/// Makes a plan; what is wrong is added to the problems of `loaded`.
+///
+/// Returns `None` when there is an error, whoever found it.
+pub fn plan(loaded: &mut Loaded, registry: &Registry, finder: &Finder<'_>) -> Option<Plan> {
+    if loaded.is_broken() {
+        return None;
+    }
+    let pipeline = loaded.pipeline.clone();
+    let sources = pipeline
+        .sources
+        .iter()
+        .filter_map(|source| plan_source(loaded, registry, finder, source))
+        .collect();
+    let transforms = pipeline
+        .transforms
+        .iter()
+        .filter(|transform| !transform.kind.is_empty())
+        .filter_map(|transform| plan_transform(loaded, registry, transform))
+        .collect();
+    let sinks = pipeline
+        .sinks
+        .iter()
+        .filter(|sink| !sink.exporter.is_empty())
+        .filter_map(|sink| plan_sink(loaded, registry, sink))
+        .collect();
+    if loaded.has_errors() {
+        return None;
+    }
+    let transforms = in_order(transforms);
+    Some(Plan {
+        name: pipeline.name,
+        sources,
+        transforms,
+        sinks,
+    })
+}
+
+fn plan_source(
+    loaded: &mut Loaded,
+    registry: &Registry,
+    finder: &Finder<'_>,
+    source: &crate::config::Source,
+) -> Option<PlannedSource> {
+    let name = &source.name;
+    let at_device = |loaded: &mut Loaded, problem: Problem| {
+        let place = loaded.place(name, &["device"]);
+        loaded.report(problem.at(place));
+    };
+    let selector = match source.device.as_deref().map(Selector::parse) {
+        None => Selector::Any,
+        Some(Ok(selector)) => selector,
+        Some(Err(problem)) => {
+            at_device(loaded, problem);
+            return None;
+        }
+    };
+    let driver = match (source.driver.as_str(), &selector) {
+        ("auto", Selector::Virtual(_)) => match finder.choose(None, &selector) {
+            Ok((component, _)) => Some(component),
+            Err(problem) => {
+                at_device(loaded, problem);
+                return None;
+            }
+        },
+        ("auto", _) => None,
+        (driver, _) => match registry.find(Kind::Driver, driver) {
+            Ok(component) => Some(component),
+            Err(problem) => {
+                let place = loaded.place(name, &["driver"]);
+                report_missing(loaded, problem, place);
+                return None;
+            }
+        },
+    };
+    if let Some(driver) = &driver {
+        loaded.check_options(Kind::Driver, name, &driver.about.config_schema);
+    }
+    Some(PlannedSource {
+        name: name.clone(),
+        driver,
+        selector,
+        timeout_secs: source.timeout_secs,
+    })
+}
+
+/// A plugin that is not there is marked in the file; one that was refused names its own file.
+fn report_missing(loaded: &mut Loaded, problem: Problem, place: crate::problem::Place) {
+    let problem = if problem.place.is_none() {
+        problem.at(place)
+    } else {
+        problem
+    };
+    loaded.report(problem);
+}
+
+fn plan_transform(
+    loaded: &mut Loaded,
+    registry: &Registry,
+    transform: &crate::config::Transform,
+) -> Option<PlannedTransform> {
+    let name = &transform.name;
+    let planned = |step| PlannedTransform {
+        name: name.clone(),
+        kind: transform.kind.clone(),
+        inputs: transform.inputs.clone(),
+        step,
+    };
+    if let Some(builtin) = builtins()
+        .iter()
+        .find(|builtin| builtin.kind == transform.kind)
+    {
+        loaded.check_options(Kind::Transform, name, &(builtin.schema)());
+        let config = loaded.resolve(Kind::Transform, name)?;
+        return match (builtin.open)(config.expose()) {
+            Ok(opened) => Some(planned(Step::Builtin(opened))),
+            Err(rejected) => {
+                report_rejected(loaded, name, rejected);
+                None
+            }
+        };
+    }
+    match registry.find(Kind::Transform, &transform.kind) {
+        Ok(component) => {
+            loaded.check_options(Kind::Transform, name, &component.about.config_schema);
+            let config = loaded.resolve(Kind::Transform, name)?.expose().clone();
+            Some(planned(Step::Plugin(component, config)))
+        }
+        Err(problem) => {
+            let place = loaded.place(name, &["type"]);
+            let known = builtins().iter().map(|builtin| builtin.kind);
+            let problem = match nearest(&transform.kind, known) {
+                Some(near) => problem.hint(did_you_mean(near)),
+                None => problem,
+            };
+            report_missing(loaded, problem, place);
+            None
+        }
+    }
+}
+
+fn report_rejected(loaded: &mut Loaded, node: &str, rejected: Rejected) {
+    let path: Vec<&str> = rejected
+        .key
+        .split('.')
+        .filter(|part| !part.is_empty())
+        .collect();
+    let mut problem = Problem::error(rejected.code, rejected.message).at(loaded.place(node, &path));
+    problem.hint = rejected.hint;
+    loaded.report(problem);
+}
+
+fn plan_sink(
+    loaded: &mut Loaded,
+    registry: &Registry,
+    sink: &crate::config::Sink,
+) -> Option<PlannedSink> {
+    let name = &sink.name;
+    match registry.find(Kind::Exporter, &sink.exporter) {
+        Ok(component) => {
+            loaded.check_options(Kind::Exporter, name, &component.about.config_schema);
+            Some(PlannedSink {
+                name: name.clone(),
+                component,
+                config: loaded.resolve(Kind::Exporter, name)?.expose().clone(),
+                inputs: sink.inputs.clone(),
+                timeout_secs: sink.timeout_secs,
+            })
+        }
+        Err(problem) => {
+            let place = loaded.place(name, &["exporter"]);
+            report_missing(loaded, problem, place);
+            None
+        }
+    }
+}
+
+/// Puts every transform after its inputs; the configuration has no circles.
+fn in_order(mut waiting: Vec<PlannedTransform>) -> Vec<PlannedTransform> {
+    let mut ordered: Vec<PlannedTransform> = Vec::with_capacity(waiting.len());
+    while !waiting.is_empty() {
+        let names: Vec<String> = waiting
+            .iter()
+            .map(|transform| transform.name.clone())
+            .collect();
+        let ready = |transform: &PlannedTransform| {
+            transform.inputs.iter().all(|input| !names.contains(input))
+        };
+        let (now, later): (Vec<_>, Vec<_>) = waiting.into_iter().partition(ready);
+        if now.is_empty() {
+            ordered.extend(later);
+            break;
+        }
+        ordered.extend(now);
+        waiting = later;
+    }
+    ordered
+}
+
+/// Refuses a plugin folder that a file of somebody else names: configuration files get mailed around.
+///
+/// # Errors
+/// [`Code::PLUGIN_UNSAFE`].
+pub fn may_name_folders(file: &std::path::Path) -> Result<(), Problem> {
+    #[cfg(unix)]
+    {
+        use std::os::unix::fs::MetadataExt;
+        let metadata = std::fs::metadata(file);
+        let me = rustix::process::geteuid().as_raw();
+        let trusted = metadata.is_ok_and(|metadata| {
+            (metadata.uid() == me || metadata.uid() == 0) && metadata.mode() & 0o002 == 0
+        });
+        if !trusted {
+            let title = format!("`{}` may not name plugin folders", file.display());
+            return Err(Problem::error(Code::PLUGIN_UNSAFE, title)
+                .cause("it belongs to somebody else, or everybody can write it")
+                .hint("name the folder with `--plugin-dir`"));
+        }
+    }
+    let _ = file;
+    Ok(())
+}

@@ -1,0 +1,271 @@
+//! Reading one source: driver plugin, stream, intake, report.
+
+use std::sync::Arc;
+use std::time::Instant;
+
+use arrow::array::RecordBatch;
+use chrono::DateTime;
+use glucopipe_sdk::driver::{DeviceInfo, ReadReport};
+use glucopipe_sdk::stream::Batches;
+use glucopipe_sdk::{Error, Status};
+use serde_json::Value;
+
+use super::blame;
+use super::intake::{Intake, Origin, Taken, check_schema};
+use super::report::{SourceReport, SourceStatus};
+use crate::clock::Clock;
+use crate::device::normalise_serial;
+use crate::host::{OpenDriver, Operation};
+use crate::plugin::Component;
+use crate::problem::{Code, Problem};
+use crate::transform::ReadContext;
+
+/// Everything a source needs.
+pub struct SourceJob {
+    /// Name in the pipeline.
+    pub name: String,
+    /// The driver.
+    pub component: Arc<Component>,
+    /// Its configuration, with secrets.
+    pub config: Value,
+    /// How to name the device to people.
+    pub label: String,
+    /// Seconds until it is given up.
+    pub timeout_secs: u64,
+    /// The operation, bound to the device.
+    pub op: Arc<Operation>,
+    /// The computer's clock.
+    pub clock: Clock,
+}
+
+/// What a source gave.
+pub struct SourceRead {
+    /// The read, when something usable came.
+    pub readings: Option<(ReadContext, RecordBatch)>,
+    /// What happened.
+    pub report: SourceReport,
+    /// What the user should know.
+    pub warnings: Vec<Problem>,
+}
+
+impl SourceJob {
+    /// A report of a source that gave nothing.
+    pub fn failed(&self, problem: Problem) -> SourceRead {
+        let mut report = failed_source(&self.name, problem);
+        report.driver = self.component.versioned();
+        SourceRead {
+            readings: None,
+            report,
+            warnings: Vec::new(),
+        }
+    }
+
+    /// Reads the source.
+    pub fn read(&self) -> SourceRead {
+        let started = Instant::now();
+        let mut read = match self.try_read() {
+            Ok(read) => self.finish(read),
+            Err(problem) => self.failed(problem),
+        };
+        read.report.seconds = started.elapsed().as_secs_f64();
+        read
+    }
+
+    fn blame(&self, error: &Error) -> Problem {
+        blame::driver_failed(
+            &self.component,
+            error,
+            self.op.cancel(),
+            &self.name,
+            &self.label,
+            self.timeout_secs,
+        )
+    }
+
+    fn try_read(&self) -> Result<Finished, Problem> {
+        let blame = |error: Error| self.blame(&error);
+        let broken = |what: String| blame::broken(&self.component, &what);
+        let read_at_us = self.op.time().utc_us();
+        let mut driver = OpenDriver::open(self.component.clone(), self.op.clone(), &self.config)
+            .map_err(blame)?;
+        let mut stream = driver.read().map_err(blame)?;
+        let mut device = check_schema(&stream.schema()).map_err(broken)?;
+        device.serial = normalise_serial(&device.serial);
+        let mut intake = Intake::new(Origin {
+            family: self.component.id.clone(),
+            driver: self.component.versioned(),
+            clock_offset_s: clock_offset(&device, &self.clock),
+            device: device.clone(),
+            read_at_us,
+        });
+        let mut ended_by = None;
+        loop {
+            match stream.next_batch() {
+                // A driver may be deaf to the cancellation and give batches for ever.
+                Ok(Some(_)) if self.op.cancel().is_set() => {
+                    return Err(self.blame(&Error::cancelled()));
+                }
+                Ok(Some(batch)) => intake.push(&batch).map_err(broken)?,
+                Ok(None) => break,
+                Err(error) if intake.rows() > 0 && keeps_what_was_read(&error) => {
+                    ended_by = Some(error);
+                    break;
+                }
+                Err(error) => return Err(self.blame(&error)),
+            }
+        }
+        drop(stream);
+        let report = match driver.read_report() {
+            Ok(report) => report,
+            Err(error) if ended_by.is_some() => ReadReport {
+                reasons: vec![error.message],
+                ..ReadReport::default()
+            },
+            Err(error) => return Err(self.blame(&error)),
+        };
+        // A driver that ends its stream normally after a cancellation was still cancelled.
+        if self.op.cancel().is_set() && !report.complete && ended_by.is_none() {
+            return Err(self.blame(&Error::cancelled()));
+        }
+        let taken = intake.finish().map_err(broken)?;
+        Ok(Finished {
+            device,
+            report,
+            taken,
+            ended_by,
+        })
+    }
+
+    fn finish(&self, read: Finished) -> SourceRead {
+        let Finished {
+            device,
+            report,
+            taken,
+            ended_by,
+        } = read;
+        let mut reasons = report.reasons;
+        reasons.extend(ended_by.map(|error| error.message));
+        let complete = report.complete && reasons.is_empty();
+        let mut set_aside = report.set_aside;
+        set_aside.extend(taken.set_aside);
+        let read = taken.readings.num_rows() as u64;
+        let usable = complete || read > 0;
+        let mut warnings = Vec::new();
+        let mut failure = None;
+        if !complete {
+            let title = format!("the download from {} is incomplete", self.label);
+            let (problem, kept) = if usable {
+                let kept =
+                    "what was read and verified is delivered; the rest is still in the meter";
+                (Problem::warning(Code::INCOMPLETE, title), kept)
+            } else {
+                let title = format!("{title}: nothing was read");
+                let kept = "nothing was delivered; the readings are still in the meter";
+                (Problem::error(Code::INCOMPLETE, title), kept)
+            };
+            let because = |problem: Problem, reason: &String| problem.cause(reason.clone());
+            let problem = reasons.iter().fold(problem, because);
+            let problem = problem.kept(kept).hint("run again");
+            if usable {
+                warnings.push(problem);
+            } else {
+                failure = Some(problem);
+            }
+        }
+        if !set_aside.is_empty() {
+            let count = set_aside.len();
+            let (records, were) = if count == 1 {
+                ("record", "was")
+            } else {
+                ("records", "were")
+            };
+            let title = format!("{count} {records} of {} {were} set aside", self.label);
+            let mut kinds: Vec<&str> = set_aside.iter().map(|one| one.reason.as_str()).collect();
+            kinds.sort_unstable();
+            kinds.dedup();
+            let mut problem = Problem::warning(Code::SET_ASIDE, title);
+            for reason in kinds.iter().take(5) {
+                problem = problem.cause((*reason).to_owned());
+            }
+            warnings.push(problem.hint("`glucopipe run --report FILE` keeps their bytes"));
+        }
+        let report = SourceReport {
+            name: self.name.clone(),
+            driver: self.component.versioned(),
+            model: device.model.clone(),
+            firmware: device.firmware.clone(),
+            status: match (complete, usable) {
+                (true, _) => SourceStatus::Complete,
+                (false, true) => SourceStatus::Incomplete,
+                (false, false) => SourceStatus::Failed,
+            },
+            reasons,
+            expected: report.expected,
+            read,
+            new: read,
+            rejected: set_aside.len() as u64,
+            set_aside,
+            clock_offset_s: clock_offset(&device, &self.clock),
+            counts: report.counts,
+            notes: report.notes,
+            annotations: taken.annotations,
+            seconds: 0.0,
+            error: failure,
+        };
+        let context = ReadContext {
+            source: self.name.clone(),
+            device,
+        };
+        SourceRead {
+            // Nothing, and not all of it, must not replace what is at the destination.
+            readings: usable.then_some((context, taken.readings)),
+            report,
+            warnings,
+        }
+    }
+}
+
+struct Finished {
+    device: DeviceInfo,
+    report: ReadReport,
+    taken: Taken,
+    ended_by: Option<Error>,
+}
+
+/// Whether the readings before an error may be delivered: not when the plugin is at fault or the user
+/// stopped the run.
+fn keeps_what_was_read(error: &Error) -> bool {
+    !matches!(error.status, Status::Internal | Status::Cancelled) && !blame::is_panic(error)
+}
+
+/// A report of a source that gave nothing.
+pub fn failed_source(name: &str, problem: Problem) -> SourceReport {
+    SourceReport {
+        name: name.to_owned(),
+        driver: String::new(),
+        model: String::new(),
+        firmware: None,
+        status: SourceStatus::Failed,
+        reasons: Vec::new(),
+        expected: None,
+        read: 0,
+        new: 0,
+        rejected: 0,
+        set_aside: Vec::new(),
+        clock_offset_s: None,
+        counts: serde_json::Map::new(),
+        notes: Vec::new(),
+        annotations: std::collections::BTreeMap::new(),
+        seconds: 0.0,
+        error: Some(problem),
+    }
+}
+
+/// Meter clock minus the wall time of this computer when it was read, in seconds; a clock that shows
+/// minutes is taken in the middle of its minute.
+pub fn clock_offset(device: &DeviceInfo, clock: &Clock) -> Option<i64> {
+    let shown = device.clock?;
+    let read = DateTime::from_timestamp_micros(device.clock_read_us?)?;
+    let half = i64::from(device.clock_resolution_s.unwrap_or(1) / 2);
+    Some((shown - clock.local(read)).num_seconds() + half)
+}

@@ -1,0 +1,80 @@
+//! What every link can do, whatever is behind it.
+
+use glucopipe_sdk::link::{Kind, ScsiData, ScsiStatus};
+
+use crate::cancel::Cancel;
+use crate::clock::OperationTime;
+
+/// What a link is told about the operation it works for.
+pub struct LinkContext<'a> {
+    /// Time of the operation; virtual links move it.
+    pub time: &'a OperationTime,
+    /// Set when the operation should stop; virtual links that keep a real pace wait on it.
+    pub cancel: &'a Cancel,
+}
+
+/// Why a link failed.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum LinkError {
+    /// Nothing came in the time given.
+    Timeout,
+    /// The device went away.
+    Lost,
+    /// The device or back end cannot do this.
+    Unsupported,
+    /// The recording and the driver disagree.
+    Transcript(String),
+    /// The operating system's words.
+    Io(String),
+}
+
+/// A link to one device. One call at a time.
+pub trait Link: Send {
+    /// What it carries.
+    fn kind(&self) -> Kind;
+
+    /// Reads one report, or some bytes; waits up to `wait_ms`. 0 bytes only at the end of a file.
+    ///
+    /// # Errors
+    /// [`LinkError::Timeout`] when nothing came.
+    fn read(
+        &mut self,
+        context: &LinkContext<'_>,
+        wait_ms: u32,
+        buffer: &mut [u8],
+    ) -> Result<usize, LinkError>;
+
+    /// Writes one report, or some bytes.
+    ///
+    /// # Errors
+    /// When not all of it went out.
+    fn write(&mut self, context: &LinkContext<'_>, bytes: &[u8]) -> Result<(), LinkError>;
+
+    /// Runs one SCSI command.
+    ///
+    /// # Errors
+    /// When no status came back.
+    fn scsi(
+        &mut self,
+        _context: &LinkContext<'_>,
+        _timeout_ms: u32,
+        _cdb: &[u8],
+        _data: ScsiData<'_>,
+    ) -> Result<ScsiStatus, LinkError> {
+        Err(LinkError::Unsupported)
+    }
+
+    /// Sets the line of a serial link: baud, data bits, parity letter, stop bits.
+    ///
+    /// # Errors
+    /// When the line cannot be set so.
+    fn configure_serial(
+        &mut self,
+        _baud: u32,
+        _data_bits: u32,
+        _parity: u32,
+        _stop_bits: u32,
+    ) -> Result<(), LinkError> {
+        Err(LinkError::Unsupported)
+    }
+}

@@ -1,0 +1,9 @@
+//! Links to devices: real, virtual, recorded.
+
+pub mod file;
+pub mod hid;
+pub mod link;
+pub mod record;
+pub mod replay;
+pub mod transcript;
+pub mod virtual_meter;

@@ -1,0 +1,201 @@
+//! Files that appear whole or not at all.
+
+use std::fs::File;
+use std::io::{self, Write};
+use std::path::{Path, PathBuf};
+
+use tempfile::NamedTempFile;
+
+use crate::error::{Error, Result};
+
+/// A file in the making: a temporary file in the target folder, readable by its owner alone, that
+/// takes its name only at [`WholeFile::commit`] and vanishes when dropped before.
+pub struct WholeFile {
+    file: NamedTempFile,
+    target: PathBuf,
+    bytes: u64,
+}
+
+impl WholeFile {
+    /// Begins a file; makes its folder where missing.
+    ///
+    /// # Errors
+    /// When the folder cannot be made or written; the message names it.
+    pub fn create(target: &Path) -> Result<Self> {
+        let folder = match target.parent() {
+            Some(folder) if !folder.as_os_str().is_empty() => folder,
+            _ => Path::new("."),
+        };
+        if target.is_dir() || target.file_name().is_none() {
+            let folder = format!("`{}` is a folder, expected a file", target.display());
+            return Err(Error::config("path", folder));
+        }
+        create_folder(folder)?;
+        let file = tempfile::Builder::new()
+            .prefix(".glucopipe-")
+            .suffix(".tmp")
+            .tempfile_in(folder)
+            .map_err(|error| {
+                Error::file(
+                    format!("cannot write in folder `{}`", folder.display()),
+                    &error,
+                )
+            })?;
+        Ok(Self {
+            file,
+            target: target.to_owned(),
+            bytes: 0,
+        })
+    }
+
+    /// Gives the file its name, durably: file, then name, then folder.
+    ///
+    /// # Errors
+    /// When that fails; a file of that name from before is intact then.
+    pub fn commit(self) -> Result<()> {
+        let Self {
+            mut file, target, ..
+        } = self;
+        let failed = |error: &io::Error| {
+            Error::file(format!("cannot write file `{}`", target.display()), error)
+        };
+        file.flush().map_err(|error| failed(&error))?;
+        file.as_file().sync_all().map_err(|error| failed(&error))?;
+        file.persist(&target)
+            .map_err(|error| failed(&error.error))?;
+        sync_folder(target.parent().unwrap_or(Path::new("")))
+    }
+
+    /// Bytes written so far.
+    pub fn bytes(&self) -> u64 {
+        self.bytes
+    }
+
+    /// The name the file will have.
+    pub fn target(&self) -> &Path {
+        &self.target
+    }
+}
+
+impl Write for WholeFile {
+    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+        let written = self.file.write(bytes)?;
+        self.bytes += written as u64;
+        Ok(written)
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        self.file.flush()
+    }
+}
+
+/// Whether a file of this name could be written, without writing anything: the name is free or a
+/// file, and the nearest folder that exists is writable.
+///
+/// # Errors
+/// Names the folder and the reason.
+pub fn check_target(target: &Path) -> Result<()> {
+    if target.is_dir() {
+        let folder = format!("`{}` is a folder, expected a file", target.display());
+        return Err(Error::config("path", folder));
+    }
+    let mut folder = target.parent().unwrap_or(Path::new(""));
+    while !folder.as_os_str().is_empty() && !folder.exists() {
+        folder = folder.parent().unwrap_or(Path::new(""));
+    }
+    let folder = if folder.as_os_str().is_empty() {
+        Path::new(".")
+    } else {
+        folder
+    };
+    let failed = |error: &io::Error| {
+        Error::file(
+            format!("cannot write in folder `{}`", folder.display()),
+            error,
+        )
+    };
+    let metadata = std::fs::metadata(folder).map_err(|error| failed(&error))?;
+    if !metadata.is_dir() {
+        return Err(failed(&io::Error::from(io::ErrorKind::NotADirectory)));
+    }
+    #[cfg(unix)]
+    rustix::fs::access(
+        folder,
+        rustix::fs::Access::WRITE_OK | rustix::fs::Access::EXEC_OK,
+    )
+    .map_err(|error| failed(&error.into()))?;
+    Ok(())
+}
+
+/// Makes a folder with its parents; new ones are for their owner alone.
+///
+/// # Errors
+/// When that fails; the message names the folder.
+pub fn create_folder(folder: &Path) -> Result<()> {
+    let mut builder = std::fs::DirBuilder::new();
+    builder.recursive(true);
+    #[cfg(unix)]
+    std::os::unix::fs::DirBuilderExt::mode(&mut builder, 0o700);
+    builder
+        .create(folder)
+        .map_err(|error| Error::file(format!("cannot make folder `{}`", folder.display()), &error))
+}
+
+/// Makes new names in a folder durable.
+///
+/// # Errors
+/// When that fails; the message names the folder.
+pub fn sync_folder(folder: &Path) -> Result<()> {
+    let folder = if folder.as_os_str().is_empty() {
+        Path::new(".")
+    } else {
+        folder
+    };
+    if cfg!(not(unix)) {
+        return Ok(());
+    }
+    File::open(folder)
+        .and_then(|folder| folder.sync_all())
+        .map_err(|error| Error::file(format!("cannot sync folder `{}`", folder.display()), &error))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn appears_whole_or_not_at_all() {
+        let home = tempfile::tempdir().unwrap();
+        let target = home.path().join("new/folder/readings.csv");
+        let mut file = WholeFile::create(&target).unwrap();
+        file.write_all(b"half").unwrap();
+        assert!(!target.exists());
+        drop(file);
+        let folder = target.parent().unwrap();
+        assert_eq!(std::fs::read_dir(folder).unwrap().count(), 0);
+
+        let mut file = WholeFile::create(&target).unwrap();
+        file.write_all(b"whole").unwrap();
+        assert_eq!(file.bytes(), 5);
+        file.commit().unwrap();
+        assert_eq!(std::fs::read(&target).unwrap(), b"whole");
+        #[cfg(unix)]
+        {
+            use std::os::unix::fs::PermissionsExt;
+            let mode = |path: &Path| std::fs::metadata(path).unwrap().permissions().mode() & 0o777;
+            assert_eq!((mode(&target), mode(folder)), (0o600, 0o700));
+        }
+    }
+
+    #[test]
+    fn a_folder_in_the_way_is_named() {
+        let home = tempfile::tempdir().unwrap();
+        let error = WholeFile::create(home.path()).err().unwrap();
+        assert!(error.message.contains("is a folder"), "{error}");
+        std::fs::write(home.path().join("file"), "").unwrap();
+        let error = WholeFile::create(&home.path().join("file/readings.csv"))
+            .err()
+            .unwrap();
+        assert!(error.message.contains("cannot make folder"), "{error}");
+    }
+}

@@ -1,0 +1,215 @@
+//! Times: ISO 8601, to the second, with a fraction only where there is one.
+
+use std::io::Write as _;
+
+use arrow::buffer::ScalarBuffer;
+
+const MICROS_PER_SECOND: i64 = 1_000_000;
+const MICROS_PER_DAY: i64 = 86_400 * MICROS_PER_SECOND;
+
+/// A column of times as text: `2024-03-01T05:15:00`, between what the format puts around each.
+///
+/// Remembers the last one, and its day: readings come in order.
+pub struct Moments {
+    micros: ScalarBuffer<i64>,
+    before: String,
+    between: u8,
+    after: &'static str,
+    last: Option<i64>,
+    /// Day of `text`, in days since 1970-01-01.
+    day: Option<i64>,
+    /// The last cell.
+    text: Vec<u8>,
+    /// Where the time of day begins in `text`.
+    date_end: usize,
+}
+
+impl Moments {
+    /// A column in microseconds since 1970-01-01T00:00:00, with a text before and after each time; a
+    /// time in UTC has its `Z` there.
+    pub fn new(micros: ScalarBuffer<i64>, before: impl Into<String>, after: &'static str) -> Self {
+        Self {
+            micros,
+            before: before.into(),
+            between: b'T',
+            after,
+            last: None,
+            day: None,
+            text: Vec::with_capacity(64),
+            date_end: 0,
+        }
+    }
+
+    /// A blank between date and time, and whole seconds only, as most programs show times.
+    #[must_use]
+    pub fn plain(mut self) -> Self {
+        self.between = b' ';
+        self.micros = self
+            .micros
+            .iter()
+            .map(|micros| micros - micros.rem_euclid(MICROS_PER_SECOND))
+            .collect();
+        self
+    }
+
+    /// Appends the time of a row, with what is before and after it.
+    #[inline]
+    pub fn append(&mut self, row: usize, out: &mut Vec<u8>) {
+        let micros = self.micros[row];
+        if self.last != Some(micros) {
+            self.set(micros);
+        }
+        out.extend_from_slice(&self.text);
+    }
+
+    fn set(&mut self, micros: i64) {
+        let day = micros.div_euclid(MICROS_PER_DAY);
+        if self.day == Some(day) {
+            self.text.truncate(self.date_end);
+        } else {
+            self.text.clear();
+            self.text.extend_from_slice(self.before.as_bytes());
+            append_date(day, &mut self.text);
+            self.text.push(self.between);
+            self.date_end = self.text.len();
+            self.day = Some(day);
+        }
+        let micros_of_day = micros.rem_euclid(MICROS_PER_DAY);
+        append_time(micros_of_day / MICROS_PER_SECOND, &mut self.text);
+        append_fraction(micros_of_day % MICROS_PER_SECOND, &mut self.text);
+        self.text.extend_from_slice(self.after.as_bytes());
+        self.last = Some(micros);
+    }
+}
+
+/// `2024-03-01`; years beyond four digits have a sign, as ISO 8601 asks for.
+fn append_date(day: i64, out: &mut Vec<u8>) {
+    let (year, month, day) = civil(day);
+    // Writing to memory does not fail.
+    let _ = match year {
+        0..=9999 => write!(out, "{year:04}-{month:02}-{day:02}"),
+        _ => write!(out, "{year:+05}-{month:02}-{day:02}"),
+    };
+}
+
+/// `05:15:00`.
+fn append_time(second_of_day: i64, out: &mut Vec<u8>) {
+    let [hour_tens, hour] = two_digits(second_of_day / 3600);
+    let [minute_tens, minute] = two_digits(second_of_day / 60 % 60);
+    let [second_tens, second] = two_digits(second_of_day % 60);
+    out.extend_from_slice(&[
+        hour_tens,
+        hour,
+        b':',
+        minute_tens,
+        minute,
+        b':',
+        second_tens,
+        second,
+    ]);
+}
+
+/// `.25`, or nothing.
+fn append_fraction(micros: i64, out: &mut Vec<u8>) {
+    if micros == 0 {
+        return;
+    }
+    let _ = write!(out, ".{micros:06}");
+    while out.last() == Some(&b'0') {
+        out.pop();
+    }
+}
+
+fn two_digits(number: i64) -> [u8; 2] {
+    let number = u8::try_from(number).unwrap_or(0);
+    [b'0' + number / 10, b'0' + number % 10]
+}
+
+/// Year, month and day of a day since 1970-01-01, in the Gregorian calendar before its time too.
+/// After <https://howardhinnant.github.io/date_algorithms.html#civil_from_days>: years begin in March,
+/// so that the leap day is their last, and repeat every 400 years.
+fn civil(day: i64) -> (i64, i64, i64) {
+    const DAYS_PER_ERA: i64 = 146_097;
+    const DAYS_FROM_0000_03_01_TO_1970: i64 = 719_468;
+    let day = day + DAYS_FROM_0000_03_01_TO_1970;
+    let era = day.div_euclid(DAYS_PER_ERA);
+    let day_of_era = day.rem_euclid(DAYS_PER_ERA);
+    let year_of_era =
+        (day_of_era - day_of_era / 1460 + day_of_era / 36_524 - day_of_era / 146_096) / 365;
+    let day_of_year = day_of_era - (365 * year_of_era + year_of_era / 4 - year_of_era / 100);
+    let month_from_march = (5 * day_of_year + 2) / 153;
+    let day_of_month = day_of_year - (153 * month_from_march + 2) / 5 + 1;
+    let month = (month_from_march + 2) % 12 + 1;
+    let year = year_of_era + era * 400 + i64::from(month <= 2);
+    (year, month, day_of_month)
+}
+
+#[cfg(test)]
+mod tests {
+    use chrono::{DateTime, Datelike};
+    use proptest::prelude::*;
+
+    use super::*;
+
+    fn texts(micros: Vec<i64>) -> Vec<String> {
+        let rows = micros.len();
+        let mut moments = Moments::new(micros.into(), "", "Z");
+        (0..rows).map(|row| text(&mut moments, row)).collect()
+    }
+
+    fn text(moments: &mut Moments, row: usize) -> String {
+        let mut out = Vec::new();
+        moments.append(row, &mut out);
+        String::from_utf8(out).unwrap()
+    }
+
+    #[test]
+    fn what_is_around_stays_and_plain_is_plain() {
+        let micros: ScalarBuffer<i64> = vec![-1, 250_000, 86_400_000_000].into();
+        let mut quoted = Moments::new(micros.clone(), "<", ">,");
+        assert_eq!(text(&mut quoted, 1), "<1970-01-01T00:00:00.25>,");
+        assert_eq!(text(&mut quoted, 2), "<1970-01-02T00:00:00>,");
+        let mut plain = Moments::new(micros, "\"", "\"").plain();
+        assert_eq!(text(&mut plain, 0), "\"1969-12-31 23:59:59\"");
+        assert_eq!(text(&mut plain, 1), "\"1970-01-01 00:00:00\"");
+    }
+
+    #[test]
+    fn times_of_all_ages() {
+        for (micros, text) in [
+            (0, "1970-01-01T00:00:00Z"),
+            (-1, "1969-12-31T23:59:59.999999Z"),
+            (-500_000, "1969-12-31T23:59:59.5Z"),
+            (1_709_270_100_000_000, "2024-03-01T05:15:00Z"),
+            (1_709_209_800_250_000, "2024-02-29T12:30:00.25Z"),
+            (1_709_209_800_000_010, "2024-02-29T12:30:00.00001Z"),
+            (4_133_980_799_000_000, "2100-12-31T23:59:59Z"),
+            (253_402_300_800_000_000, "+10000-01-01T00:00:00Z"),
+            (-62_167_219_200_000_000, "0000-01-01T00:00:00Z"),
+            (-62_167_219_200_000_001, "-0001-12-31T23:59:59.999999Z"),
+            (i64::MAX, "+294247-01-10T04:00:54.775807Z"),
+            (i64::MIN, "-290308-12-21T19:59:05.224192Z"),
+        ] {
+            assert_eq!(texts(vec![micros, micros]), [text, text]);
+        }
+    }
+
+    proptest! {
+        #[test]
+        fn dates_are_those_of_chrono(day in -90_000_000_i64..90_000_000) {
+            let date = DateTime::from_timestamp(day * 86_400, 0).unwrap();
+            let expected = (date.year().into(), date.month().into(), date.day().into());
+            prop_assert_eq!(civil(day), expected);
+        }
+
+        #[test]
+        fn times_read_back_the_same(
+            micros in prop::collection::vec(0_i64..4_200_000_000_000_000, 1..20),
+        ) {
+            for (&micros, text) in micros.iter().zip(texts(micros.clone())) {
+                let back = DateTime::parse_from_rfc3339(&text).unwrap();
+                prop_assert_eq!(back.timestamp_micros(), micros);
+            }
+        }
+    }
+}

@@ -1,0 +1,161 @@
+//! Random meters: no panic, an end within bounds, and never a session left open.
+
+use proptest::prelude::*;
+
+use super::tests::{frame, last};
+use super::*;
+use crate::protocol::frame::Frame;
+use crate::protocol::samples;
+
+#[derive(Clone, Debug)]
+enum Event {
+    Says(Vec<u8>),
+    Silence,
+    Later(u64),
+    BadReport,
+    Cancel,
+    Lost,
+}
+
+fn message() -> impl Strategy<Value = Vec<u8>> {
+    let result = "R|1|^^^Glucose|93|mg/dL^P||||202605301805";
+    let texts = prop::sample::select(vec![samples::HEADER_7390, "P|1", result, "O|1", "R|?", "M"]);
+    prop_oneof![
+        4 => (0_u8..8, texts).prop_map(|(number, text)| frame(number, text)),
+        1 => (0_u8..8).prop_map(|number| last(number, "L|1||N")),
+        3 => prop::sample::select(vec![4_u8, 5, 6, 0x15]).prop_map(|byte| vec![byte]),
+        // Without STX, so that the watcher sees the tokens that the machine sees.
+        1 => prop::collection::vec(3_u8.., 0..60),
+    ]
+}
+
+fn event() -> impl Strategy<Value = Event> {
+    prop_oneof![
+        12 => prop::collection::vec(message(), 1..3).prop_map(|parts| Event::Says(parts.concat())),
+        4 => Just(Event::Silence),
+        3 => (1_u64..6_000).prop_map(Event::Later),
+        1 => Just(Event::BadReport),
+        1 => Just(Event::Cancel),
+    ]
+}
+
+/// Numbered frames as a well-behaved meter sends them, so that the data phase is reached.
+fn opening() -> impl Strategy<Value = Vec<Event>> {
+    let says = |bytes: Vec<u8>| Event::Says(bytes);
+    let header = frame(1, samples::HEADER_7390);
+    let offer = [&[4][..], &header, &[5]].concat();
+    let whole = [
+        Event::Silence,
+        says(offer),
+        says(header),
+        says(frame(2, "P|1")),
+    ];
+    (0..=whole.len()).prop_map(move |len| whole[..len].to_vec())
+}
+
+/// Follows the wire from outside and says whether the meter may still wait for an answer.
+#[derive(Default)]
+struct Watcher {
+    tokeniser: Tokeniser,
+    open: bool,
+}
+
+impl Watcher {
+    fn hears(&mut self, bytes: &[u8]) {
+        self.tokeniser.push(bytes);
+        for token in self.tokeniser.by_ref() {
+            match token {
+                Token::Control(Control::Eot) => self.open = false,
+                Token::Control(Control::Enq) => self.open = true,
+                Token::Frame(raw) => {
+                    let frame = Frame::parse(&raw);
+                    self.open = !frame.is_ok_and(|frame| frame.body.starts_with(b"L"));
+                }
+                _ => {}
+            }
+        }
+    }
+}
+
+fn run(goal: Goal, events: Vec<Event>) -> Result<(), TestCaseError> {
+    let mut machine = Machine::new(goal, 0);
+    let mut watcher = Watcher::default();
+    let (mut now, mut lost) = (0, false);
+    let mut events = events.into_iter();
+    for _ in 0..20_000 {
+        match machine.poll(now) {
+            Step::Done => {
+                prop_assert!(lost || !watcher.open, "left a session open");
+                prop_assert!(machine.is_over() && machine.has_started());
+                let _ = machine.tally().assess();
+                return Ok(());
+            }
+            Step::Send(byte) => {
+                watcher.open &= byte != Control::Eot.byte();
+            }
+            Step::Wait { until } => {
+                prop_assert!(until > now);
+                match events.next() {
+                    Some(Event::Says(bytes)) => {
+                        let quiet = matches!(machine.phase, Phase::Quiet { .. });
+                        for payload in bytes.chunks(60) {
+                            machine.receive(payload, now);
+                        }
+                        if !quiet {
+                            watcher.hears(&bytes);
+                        }
+                    }
+                    Some(Event::Later(ms)) => now += ms,
+                    Some(Event::BadReport) => {
+                        machine.bad_report(now);
+                        watcher.tokeniser.clear();
+                    }
+                    Some(Event::Cancel) => machine.cancel(now),
+                    Some(Event::Lost) => {
+                        machine.lost();
+                        lost = true;
+                    }
+                    Some(Event::Silence) | None => {
+                        machine.pass(until);
+                        now = until;
+                        watcher.tokeniser.clear();
+                    }
+                }
+            }
+        }
+    }
+    Err(TestCaseError::fail("no end"))
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig { failure_persistence: None, ..ProptestConfig::with_cases(2_000) })]
+
+    #[test]
+    fn every_conversation_ends_and_leaves_no_session(
+        goal in prop::sample::select(vec![Goal::Read, Goal::Header]),
+        mut events in opening(),
+        more in prop::collection::vec(event(), 0..60),
+        lost in prop::option::weighted(0.1, Just(Event::Lost)),
+    ) {
+        events.extend(more);
+        events.extend(lost);
+        run(goal, events)?;
+    }
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig { failure_persistence: None, ..ProptestConfig::with_cases(200) })]
+
+    #[test]
+    fn an_endless_talker_is_left_too(
+        goal in prop::sample::select(vec![Goal::Read, Goal::Header]),
+        mut events in opening(),
+        cycle in prop::collection::vec(message(), 1..4),
+        step in 1_u64..2_000,
+    ) {
+        let round = cycle.into_iter().flat_map(|part| [Event::Says(part), Event::Later(step)]);
+        let rounds: Vec<Event> = round.collect();
+        events.extend(rounds.iter().cycle().take(6_000).cloned());
+        run(goal, events)?;
+    }
+}

@@ -1,0 +1,67 @@
+//! JSON Lines, one file, replaced whole at each run.
+//!
+//! `format` makes the bytes; the SDK writes the file.
+
+mod format;
+
+use std::path::PathBuf;
+
+use glucopipe_sdk::exporter::Exporter;
+use glucopipe_sdk::schemars::JsonSchema;
+use glucopipe_sdk::serde::Deserialize;
+use glucopipe_sdk::text::{TextFile, columns};
+use glucopipe_sdk::{Op, Result};
+
+use crate::format::Lines;
+
+/// The exporter `jsonl`.
+pub struct Jsonl;
+
+/// Keys of a JSON Lines sink.
+#[derive(Clone, Debug, Deserialize, JsonSchema)]
+#[serde(crate = "glucopipe_sdk::serde")]
+#[schemars(crate = "glucopipe_sdk::schemars")]
+pub struct Config {
+    /// The file to write, for example `out/readings.jsonl`. It is replaced whole: readers see the
+    /// earlier file or the new one, nothing between. Missing folders are made.
+    #[schemars(length(min = 1))]
+    pub path: PathBuf,
+
+    /// The columns to write, in this order. Without it: all columns of a reading in their own order.
+    /// `raw`, the bytes as the meter sent them, has no place in JSON.
+    #[schemars(length(min = 1))]
+    pub columns: Option<Vec<String>>,
+}
+
+impl Exporter for Jsonl {
+    const ID: &'static str = "jsonl";
+    const SUMMARY: &'static str = "one file of JSON Lines, for scripts and jq";
+
+    type Config = Config;
+    type Sink = TextFile<Lines>;
+
+    fn open(_op: &Op, config: Config) -> Result<TextFile<Lines>> {
+        sink(config)
+    }
+
+    fn check(_op: &Op, config: &Config) -> Result<Vec<String>> {
+        sink(config.clone())?.check()?;
+        Ok(Vec::new())
+    }
+}
+
+/// The sink of a configuration; touches nothing.
+fn sink(config: Config) -> Result<TextFile<Lines>> {
+    let lines = Lines::new(&columns(config.columns.as_deref())?);
+    TextFile::new(config.path, lines)
+}
+
+glucopipe_sdk::export_plugin! {
+    name: "jsonl",
+    drivers: [],
+    exporters: [Jsonl],
+    transforms: [],
+}
+
+#[cfg(test)]
+mod tests;

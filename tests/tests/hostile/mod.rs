@@ -1,0 +1,8 @@
+//! Plugins that misbehave: the run survives, names them, serves everybody else, and harms no file.
+
+mod bench;
+mod drivers;
+mod exporters;
+mod libraries;
+mod program;
+mod transforms;

@@ -1,0 +1,6 @@
+//! Whole-program tests.
+
+mod agreement;
+mod expected;
+mod hostile;
+mod table;
