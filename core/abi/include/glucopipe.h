@@ -52,14 +52,28 @@
  *             annotations  text  null      optional column: words for the report, "; " between
  *           and puts on the schema the metadata
  *             glucopipe.schema = reading/1
- *             glucopipe.device = the JSON object of gp_driver.info
- *           and on the field "value" the metadata glucopipe.unit = "column:unit".
+ *             glucopipe.device = the JSON object of gp_driver.info; serial and model are required here
+ *           and on the field "value" the metadata glucopipe.unit = "column:unit". Arrow metadata is binary:
+ *           int32 number of pairs, then per key and value an int32 length and that many bytes, all int32 in
+ *           the machine's byte order. Columns that may be null carry ARROW_FLAG_NULLABLE.
+ *
+ *           record_key makes a record the same record at the next read: the meter's lifetime counter, or
+ *           raw time, raw value and unit, kind, and an occurrence number (1, 2 ...) among equals. Never in
+ *           it: UTC, zones, converted values, markers, positions. The host makes reading_id of driver id,
+ *           serial (without blanks, upper case) and record_key. A key that comes twice in a read, a value
+ *           above 2000 mg/dL or 111 mmol/L, a local_time outside the years 1900 to 2200, and words that are
+ *           not listed set the row aside; more than 1000000 rows end the read.
  *
  *           The host adds, in front of every transform and exporter:
  *             reading_id time utc_offset_min time_quality device_model device_serial device_firmware
  *             driver person clock_offset_s read_at
- *           and hands on the columns in the order and with the types that docs/readings.md lists; an
- *           exporter looks columns up by name, and ignores those it does not know. */
+ *           and hands on all columns in this order and with these types:
+ *             reading_id u, time tsu:UTC null, local_time tsu:, utc_offset_min s null, time_quality d,
+ *             kind d, value g, unit d, range d, range_limit g null, meal d null, reference d null,
+ *             notes d null, markers d null, raw_value u, raw_unit d, record_key u, device_model d,
+ *             device_serial d, device_firmware d, driver d, person d null, clock_offset_s l null,
+ *             read_at tsu:UTC, raw z null            (d: dictionary of utf8 with int32 index)
+ *           An exporter looks columns up by name, and ignores those it does not know. */
 #ifndef GLUCOPIPE_H
 #define GLUCOPIPE_H
 #include <stddef.h>
@@ -222,7 +236,7 @@ typedef struct gp_link gp_link; /* an open connection to a device: opaque, host-
 #define GP_LINK_FILE 4u   /* bytes, read only, from the start */
 
 #define GP_IO_CLOSING 1u /* go on although cancelled, to leave the device in order; the host grants this for
-                          * 12 s in all, counted from its first use in the operation */
+                          * 12 s in all, counted from its first use after the cancellation */
 
 #define GP_SCSI_NO_DATA 0u
 #define GP_SCSI_FROM_DEVICE 1u
@@ -258,7 +272,8 @@ typedef struct gp_transport {
    * the device went away. */
   gp_status(GP_CALL* read)(gp_link*, const gp_op*, uint32_t flags, uint32_t timeout_ms, uint8_t* buf,
                            uint64_t cap, uint64_t* len, gp_error*);
-  /* [serial] HID, serial: writes all of buf, borrowed for the call, or fails. */
+  /* [serial] HID, serial: writes all of buf, borrowed for the call, or fails; waits up to timeout_ms where the
+   * system has a limit for writes. */
   gp_status(GP_CALL* write)(gp_link*, const gp_op*, uint32_t flags, uint32_t timeout_ms,
                             const uint8_t* buf, uint64_t len, gp_error*);
   /* [serial] SCSI: runs one command. GP_OK means that a status came back: look at it. */
@@ -292,8 +307,8 @@ typedef struct gp_filter gp_filter;   /* a configured transform: opaque, plugin-
 typedef struct gp_driver {
   uint32_t struct_size;
   uint32_t reserved; /* 0 */
-  /* [serial] For drivers with I/O of their own (no glucopipe.transport): attached meters as a JSON array. The
-   * caller releases *out. Changes nothing on any device. */
+  /* [serial] Reserved, set it to NULL: hosts of this minor find devices by "devices" of gp_component.about and
+   * do not call it. Attached meters as a JSON array, which the caller releases. */
   gp_status(GP_CALL* probe)(const gp_op*, const char* config, gp_string* out, gp_error*);
   /* [serial] config is a JSON object that fits the component's config_schema, with secrets filled in. *out
    * belongs to the plugin and is valid until close. */
@@ -348,8 +363,9 @@ typedef struct gp_exporter {
   gp_status(GP_CALL* check)(const gp_op*, const char* config, gp_string* findings, gp_error*);
 } gp_exporter;
 
-/* All members are required. A transform never changes raw_value, raw_unit, raw, markers, record_key,
- * reading_id or local_time. */
+/* All members are required. A transform gives the columns it was given, with their types; it may drop rows
+ * and add none, and never changes raw_value, raw_unit, raw, markers, record_key, reading_id or local_time.
+ * It is opened once for each read. */
 typedef struct gp_transform {
   uint32_t struct_size;
   uint32_t reserved; /* 0 */
@@ -371,7 +387,7 @@ typedef struct gp_transform {
 typedef struct gp_component {
   uint32_t struct_size;
   uint32_t kind;  /* GP_KIND_*; a host skips kinds it does not know */
-  const char* id; /* eg: "contour": [a-z0-9.-]+, the name in pipeline.toml; never reused for something else */
+  const char* id; /* eg: "contour": [a-z0-9._-]+, the name in pipeline.toml; never reused for something else */
   /* JSON object: name, summary, config_schema (JSON Schema of its own keys; "format": "secret" marks a
    * secret) and, for drivers, devices: array of {link ("hid" "scsi" "serial" "file"), vendor, product (four
    * hexadecimal digits), model, tested}. */

@@ -148,8 +148,6 @@ fn environment_path() -> Option<std::ffi::OsString> {
 /// # Errors
 /// When the selector means nothing.
 pub(crate) fn selector(meter: &Meter) -> Result<Selector, Problem> {
-    meter
-        .device
-        .as_deref()
-        .map_or(Ok(Selector::Any), Selector::parse)
+    let device = meter.device.as_deref();
+    device.map_or(Ok(Selector::Any), Selector::parse)
 }

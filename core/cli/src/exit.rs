@@ -46,7 +46,7 @@ impl Exit {
             Code::DEVICE_SELECTOR | Code::DEVICE_CHOICE => Self::Config,
             Code::TRANSCRIPT => Self::Meter,
             Code::CLOCK_OFFSET => Self::Partial,
-            Code::DATA_FILTER => Self::Config,
+            Code::DATA_FILTER | Code::SINK_CONFIG => Self::Config,
             Code::INTERRUPTED => Self::Interrupted,
             Code::INTERNAL => Self::Bug,
             _ => match code.area() {
@@ -56,6 +56,16 @@ impl Exit {
                 5 | 6 => Self::NotDelivered,
                 _ => Self::Bug,
             },
+        }
+    }
+
+    /// The exit code for a problem with words of the command line: what would be a wrong configuration in
+    /// a file is wrong usage here.
+    pub(crate) fn for_words(code: Code) -> Self {
+        match Self::for_code(code) {
+            Self::Config => Self::Usage,
+            _ if code == Code::TRANSCRIPT => Self::Usage,
+            exit => exit,
         }
     }
 

@@ -12,6 +12,7 @@ mod exit;
 mod output;
 mod progress;
 
+use std::panic::AssertUnwindSafe;
 use std::process::ExitCode;
 
 use clap::Parser;
@@ -19,5 +20,7 @@ use clap::Parser;
 fn main() -> ExitCode {
     let args = args::Args::parse();
     let context = context::Context::new(&args.global);
-    cmd::dispatch(&context, args.command).into()
+    let ended =
+        std::panic::catch_unwind(AssertUnwindSafe(|| cmd::dispatch(&context, args.command)));
+    ended.unwrap_or(exit::Exit::Bug).into()
 }

@@ -1,11 +1,13 @@
 //! Printing: data to standard output, everything else to standard error.
 
 use std::io::{self, IsTerminal, Write};
+use std::sync::OnceLock;
 
-use glucopipe_runtime::problem::Problem;
+use glucopipe_runtime::problem::{Code, Problem};
 use glucopipe_runtime::render::{escape, render};
 
 use crate::args::Color;
+use crate::progress;
 
 /// Where and how messages are printed.
 #[derive(Clone, Copy, Debug)]
@@ -41,6 +43,7 @@ impl Output {
     }
 
     fn error_text(&self, text: &str) {
+        progress::clear();
         // Nobody can be told when standard error is gone.
         let _ = anstream::AutoStream::new(io::stderr(), self.choice()).write_all(text.as_bytes());
     }
@@ -53,12 +56,25 @@ impl Output {
         }
     }
 
-    /// Prints data. False when nobody reads it any more, which ends a command quietly.
+    /// Prints data. False when nobody reads it any more, which ends a command quietly; any other failure
+    /// is kept for [`Output::data_problem`].
     pub(crate) fn data(&self, text: &str) -> bool {
         let mut out = io::stdout().lock();
-        out.write_all(text.as_bytes())
-            .and_then(|()| out.flush())
-            .is_ok()
+        let written = out.write_all(text.as_bytes()).and_then(|()| out.flush());
+        note_failure(written)
+    }
+
+    /// Copies data, as [`Output::data`].
+    pub(crate) fn copy(&self, data: &mut impl io::Read) {
+        let mut out = io::stdout().lock();
+        note_failure(io::copy(data, &mut out).and_then(|_| out.flush()));
+    }
+
+    /// Why data could not be printed, if so.
+    pub(crate) fn data_problem(&self) -> Option<Problem> {
+        let cause = FAILURE.get()?;
+        let title = "cannot write to standard output";
+        Some(Problem::error(Code::SINK_WRITE, title).cause(cause.clone()))
     }
 
     /// Prints one JSON document.
@@ -99,6 +115,19 @@ impl Output {
             .collect();
         self.data(&text)
     }
+}
+
+/// Why standard output failed, the first time it did.
+static FAILURE: OnceLock<String> = OnceLock::new();
+
+/// True when all went out; a reader that has seen enough and closed the pipe is no failure.
+fn note_failure(written: io::Result<()>) -> bool {
+    if let Err(error) = &written
+        && error.kind() != io::ErrorKind::BrokenPipe
+    {
+        FAILURE.get_or_init(|| error.to_string());
+    }
+    written.is_ok()
 }
 
 /// `1 reading`, `300 readings`.

@@ -22,20 +22,19 @@ impl WholeFile {
     /// # Errors
     /// When the folder cannot be made or written; the message names it.
     pub fn create(target: &Path) -> Result<Self> {
+        let target = real_target(target)?;
         let folder = match target.parent() {
             Some(folder) if !folder.as_os_str().is_empty() => folder,
             _ => Path::new("."),
         };
-        if target.is_dir() || target.file_name().is_none() {
-            let folder = format!("`{}` is a folder, expected a file", target.display());
-            return Err(Error::config("path", folder));
-        }
         create_folder(folder)?;
         let file = tempfile::Builder::new()
             .prefix(".glucopipe-")
             .suffix(".tmp")
             .tempfile_in(folder)
             .map_err(|error| {
+                // The error names the temporary file, which says nothing to a user.
+                let error = io::Error::from(error.kind());
                 Error::file(
                     format!("cannot write in folder `{}`", folder.display()),
                     &error,
@@ -63,7 +62,9 @@ impl WholeFile {
         file.as_file().sync_all().map_err(|error| failed(&error))?;
         file.persist(&target)
             .map_err(|error| failed(&error.error))?;
-        sync_folder(target.parent().unwrap_or(Path::new("")))
+        // The file is there now, so a failure here must not be reported as one that wrote nothing.
+        let _ = sync_folder(target.parent().unwrap_or(Path::new("")));
+        Ok(())
     }
 
     /// Bytes written so far.
@@ -89,16 +90,42 @@ impl Write for WholeFile {
     }
 }
 
+/// The file that is meant: behind a link the file it leads to, so that the link stays; a folder, a device
+/// or a pipe is refused, because a rename would put a file in its place.
+fn real_target(target: &Path) -> Result<PathBuf> {
+    let refused = |what: &str| {
+        let shown = target.display();
+        Err(Error::config(
+            "path",
+            format!("`{shown}` is {what}, expected a file"),
+        ))
+    };
+    if target.file_name().is_none() {
+        return refused("no file name");
+    }
+    let link = std::fs::symlink_metadata(target).is_ok_and(|found| found.is_symlink());
+    let real = if link {
+        match std::fs::canonicalize(target) {
+            Ok(real) => real,
+            Err(_) => return refused("a link that leads nowhere"),
+        }
+    } else {
+        target.to_owned()
+    };
+    match std::fs::metadata(&real) {
+        Ok(found) if found.is_dir() => refused("a folder"),
+        Ok(found) if !found.is_file() => refused("a device or a pipe"),
+        _ => Ok(real),
+    }
+}
+
 /// Whether a file of this name could be written, without writing anything: the name is free or a
 /// file, and the nearest folder that exists is writable.
 ///
 /// # Errors
 /// Names the folder and the reason.
 pub fn check_target(target: &Path) -> Result<()> {
-    if target.is_dir() {
-        let folder = format!("`{}` is a folder, expected a file", target.display());
-        return Err(Error::config("path", folder));
-    }
+    let target = real_target(target)?;
     let mut folder = target.parent().unwrap_or(Path::new(""));
     while !folder.as_os_str().is_empty() && !folder.exists() {
         folder = folder.parent().unwrap_or(Path::new(""));
@@ -184,6 +211,27 @@ mod tests {
             use std::os::unix::fs::PermissionsExt;
             let mode = |path: &Path| std::fs::metadata(path).unwrap().permissions().mode() & 0o777;
             assert_eq!((mode(&target), mode(folder)), (0o600, 0o700));
+        }
+    }
+
+    #[cfg(unix)]
+    #[test]
+    fn a_link_stays_and_what_is_no_file_is_refused() {
+        let home = tempfile::tempdir().unwrap();
+        let (file, link) = (home.path().join("file"), home.path().join("link"));
+        std::fs::write(&file, "before").unwrap();
+        std::os::unix::fs::symlink(&file, &link).unwrap();
+        let mut whole = WholeFile::create(&link).unwrap();
+        whole.write_all(b"after").unwrap();
+        whole.commit().unwrap();
+        assert!(std::fs::symlink_metadata(&link).unwrap().is_symlink());
+        assert_eq!(std::fs::read(&file).unwrap(), b"after");
+
+        let dangling = home.path().join("dangling");
+        std::os::unix::fs::symlink(home.path().join("nothing"), &dangling).unwrap();
+        for refused in [dangling.as_path(), Path::new("/dev/null")] {
+            assert!(WholeFile::create(refused).is_err(), "{}", refused.display());
+            assert!(check_target(refused).is_err(), "{}", refused.display());
         }
     }
 

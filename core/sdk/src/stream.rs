@@ -33,6 +33,8 @@ struct Exported {
     batches: Box<dyn Batches>,
     error: CString,
     ended: bool,
+    /// The error that ended the stream; it is given again to whoever asks on.
+    failed: Option<c_int>,
 }
 
 /// Hands batches out as a stream; the receiver releases it.
@@ -41,6 +43,7 @@ pub fn export(batches: Box<dyn Batches>) -> ArrowArrayStream {
         batches,
         error: CString::default(),
         ended: false,
+        failed: None,
     });
     ArrowArrayStream {
         get_schema: Some(get_schema),
@@ -63,7 +66,7 @@ impl Exported {
         match outcome {
             Ok(()) => 0,
             Err(error) => {
-                self.ended = true;
+                self.failed = Some(error.status.errno());
                 self.error = text(&error.message);
                 error.status.errno()
             }
@@ -91,6 +94,9 @@ unsafe extern "C" fn get_next(stream: *mut ArrowArrayStream, out: *mut ArrowArra
     // SAFETY: the receiver calls with a live stream and memory for an array.
     unsafe {
         let exported = exported(stream);
+        if let Some(errno) = exported.failed {
+            return errno;
+        }
         let outcome = guard(|| {
             let next = if exported.ended {
                 None
@@ -174,10 +180,9 @@ impl Import {
             schema: SchemaRef::new(Schema::empty()),
             ended: false,
         };
-        let get_schema = import
-            .stream
-            .get_schema
-            .filter(|_| import.stream.release.is_some());
+        // Without `get_next` every read would look empty and complete.
+        let whole = import.stream.release.is_some() && import.stream.get_next.is_some();
+        let get_schema = import.stream.get_schema.filter(|_| whole);
         let get_schema = get_schema
             .ok_or_else(|| Error::new(Status::Internal, "the stream is released or incomplete"))?;
         let mut schema = FFI_ArrowSchema::empty();

@@ -65,11 +65,12 @@ impl Session for ContourSession {
         op.progress(0, 0, "waiting for the meter");
         let mut talk = self.talk(op, Goal::Read)?;
         let outcome = talk.run(op, Machine::has_started);
-        match outcome.and_then(|()| talk.device()) {
+        match outcome.and_then(|()| talk.identified()) {
             Ok(device) => Ok(Box::new(ContourDownload {
                 device,
                 talk,
                 decoded: None,
+                stopped: None,
             })),
             Err(error) => {
                 talk.close(op);
@@ -220,6 +221,15 @@ impl Talk<'_> {
         };
         Err(error.retryable())
     }
+
+    /// The same for a read: no reading can be told from another meter's without a serial.
+    fn identified(&mut self) -> Result<DeviceInfo> {
+        let device = self.device()?;
+        if device.serial.is_empty() {
+            return Err(Error::new(Status::Protocol, "the meter told no serial"));
+        }
+        Ok(device)
+    }
 }
 
 fn no_link() -> Error {
@@ -229,11 +239,14 @@ fn no_link() -> Error {
 /// A read in progress: first the whole transmission, then its readings.
 ///
 /// Readings are held back until then, because a meter that starts over takes them back, and an order
-/// record may come behind its result. If the link dies, what was acknowledged is handed out.
+/// record may come behind its result. If the link dies or the host wants no more, what was stored is
+/// handed out.
 struct ContourDownload<'s> {
     device: DeviceInfo,
     talk: Talk<'s>,
     decoded: Option<(Decoded, vec::IntoIter<Reading>)>,
+    /// The cancellation that stopped the transfer, told behind the last reading.
+    stopped: Option<Error>,
 }
 
 impl ContourDownload<'_> {
@@ -270,15 +283,20 @@ impl Download for ContourDownload<'_> {
     }
 
     fn next(&mut self, op: &Op) -> Result<Option<Reading>> {
-        op.check()?;
         if self.decoded.is_none() {
-            self.transfer(op)?;
+            if let Err(error) = self.transfer(op)
+                && !self.talk.machine.has_ended()
+            {
+                self.stopped = Some(error);
+            }
             self.decoded = Some(self.decode());
         }
-        Ok(self
-            .decoded
-            .as_mut()
-            .and_then(|(_, readings)| readings.next()))
+        // Once the records are here, handing them out is no work that a cancellation could save.
+        let readings = self.decoded.as_mut().map(|(_, readings)| readings);
+        match (readings.and_then(Iterator::next), &self.stopped) {
+            (None, Some(error)) => Err(error.clone()),
+            (reading, _) => Ok(reading),
+        }
     }
 
     fn finish(mut self: Box<Self>, op: &Op) -> ReadReport {
@@ -288,8 +306,8 @@ impl Download for ContourDownload<'_> {
             None => self.decode(),
         };
         let mut tally = self.talk.machine.tally().clone();
-        if readings.len() > 0 {
-            // What is complete at the meter was not all taken by the host.
+        if readings.len() > 0 || self.stopped.is_some() {
+            // What the meter sent was not all taken by the host.
             tally.interruption.get_or_insert(Interruption::Cancelled);
         }
         report(&tally, self.talk.machine.traffic(), decoded)

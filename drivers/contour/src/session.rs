@@ -23,6 +23,7 @@ use std::mem;
 
 pub(crate) use collection::{Collection, Kept};
 use leaving::{Leave, Patience, Then};
+use opening::RUNG_MS;
 
 use crate::protocol::completeness::{Interruption, Tally};
 use crate::protocol::header::Header;
@@ -123,6 +124,8 @@ pub(crate) struct Machine {
     deadline: u64,
     outbox: VecDeque<u8>,
     tokeniser: Tokeniser,
+    /// When the last token ended or a frame began.
+    border: u64,
     /// Something came since the first byte was sent.
     answered: bool,
     /// The meter may wait for an answer: it said something after the last EOT or terminator, or an
@@ -153,6 +156,7 @@ impl Machine {
             deadline: now.saturating_add(QUIET_MS),
             outbox: VecDeque::new(),
             tokeniser: Tokeniser::new(),
+            border: now,
             answered: false,
             open: true,
             opening: opening::State::default(),
@@ -180,7 +184,7 @@ impl Machine {
             }
             if let Some(token) = self.tokeniser.next() {
                 self.token(token);
-            } else if self.now >= self.deadline {
+            } else if self.now >= self.deadline && !self.prolong() {
                 self.silence();
             } else {
                 let until = self.deadline;
@@ -206,7 +210,11 @@ impl Machine {
             return;
         }
         self.answered = true;
+        let in_frame = self.tokeniser.is_in_frame();
         self.tokeniser.push(payload);
+        if !in_frame {
+            self.border = self.now;
+        }
     }
 
     /// Notes that a wait is over, whatever the caller's clock says.
@@ -277,6 +285,11 @@ impl Machine {
         }
     }
 
+    /// Says whether the meter's end record was stored: what comes behind it changes nothing.
+    pub(crate) fn has_ended(&self) -> bool {
+        self.tally.terminator.is_some()
+    }
+
     /// Says whether the conversation is over.
     pub(crate) fn is_over(&self) -> bool {
         matches!(self.phase, Phase::Over)
@@ -307,12 +320,37 @@ impl Machine {
         self.traffic
     }
 
-    /// Takes the collected records, for a transmission that is over.
+    /// Takes the collected records, for a transmission that is over. A record it left open is an
+    /// odd one: its frames were acknowledged, so the meter will not know that it is missing.
     pub(crate) fn take_collection(&mut self) -> Collection {
+        if let Some(text) = self.joiner.finish() {
+            let record = self.decoder.unfinished(&text);
+            self.tally.count(&record);
+            if !self.collection.store(record, text) {
+                self.tally.unstored = self.tally.unstored.saturating_add(1);
+            }
+        }
         mem::take(&mut self.collection)
     }
 
+    /// Lets a frame that is on its way come to its end, within bounds; a slow meter or hub takes
+    /// 100 ms for each of the five reports of a header.
+    fn prolong(&mut self) -> bool {
+        let end = match &self.phase {
+            Phase::Waking => self.opening.ladder_end(),
+            Phase::Leaving(leave) => leave.cut(),
+            _ => return false,
+        };
+        let until = self.border.saturating_add(RUNG_MS).min(end);
+        let more = self.tokeniser.is_in_frame() && self.now < until;
+        if more {
+            self.deadline = until;
+        }
+        more
+    }
+
     fn token(&mut self, token: Token) {
+        self.border = self.now;
         self.open = token != Token::Control(Control::Eot);
         if matches!(token, Token::Text { .. } | Token::Garbage(_)) {
             self.traffic.garbage = self.traffic.garbage.saturating_add(1);

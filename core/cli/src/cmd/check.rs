@@ -1,10 +1,9 @@
 //! `glucopipe check`: step by step, without writing anything.
 
-use glucopipe_runtime::host::{Operation, check_exporter};
 use glucopipe_runtime::problem::Problem;
 use glucopipe_runtime::render::render_json;
-use glucopipe_runtime::run::blame;
 use glucopipe_runtime::run::plan::{Plan, plan};
+use glucopipe_runtime::run::query::check_target;
 use serde_json::{Value, json};
 
 use super::Done;
@@ -114,23 +113,12 @@ fn targets(context: &Context, plan: &Plan) -> Result<Phase, Problem> {
         findings: Vec::new(),
     };
     for sink in &plan.sinks {
-        let op = Operation::start(setup.operation(&sink.name));
-        match check_exporter(&sink.component, &op, &sink.config) {
+        match check_target(sink, &setup) {
             Ok(findings) => {
-                let findings = findings.unwrap_or_default();
-                phase.findings.extend(
-                    findings
-                        .into_iter()
-                        .map(|text| format!("{}: {text}", sink.name)),
-                );
+                let named = |text| format!("{}: {text}", sink.name);
+                phase.findings.extend(findings.into_iter().map(named));
             }
-            Err(error) => phase.problems.push(blame::exporter_failed(
-                &sink.component,
-                &error,
-                op.cancel(),
-                &sink.name,
-                sink.timeout_secs,
-            )),
+            Err(problem) => phase.problems.push(problem),
         }
     }
     Ok(phase)

@@ -1,15 +1,14 @@
 //! `glucopipe dump`: a pipeline of one meter and one file, made on the spot.
 
 use std::fs::File;
-use std::io;
 
 use glucopipe_runtime::config::{LoadRequest, load};
 use glucopipe_runtime::problem::{Code, Problem};
 use glucopipe_runtime::run::engine;
 use glucopipe_runtime::run::plan::plan;
 
-use super::Done;
 use super::run::{exit_of, print_problems};
+use super::{Done, misused};
 use crate::args::{Dump, Format};
 use crate::context::{Context, selector};
 use crate::exit::Exit;
@@ -17,7 +16,20 @@ use crate::exit::Exit;
 /// Prints the readings of one meter.
 pub(super) fn dump(context: &Context, args: &Dump) -> Done {
     // Refused here, where the message can name the flag and not a file nobody wrote.
-    selector(&args.meter)?;
+    if let Err(problem) = selector(&args.meter) {
+        return Ok(misused(context, &problem));
+    }
+    for (flag, value) in [("--since", &args.since), ("--until", &args.until)] {
+        if let Some(value) = value
+            && !is_local(value)
+        {
+            let title = format!("`{flag} {value}` is no local date or time");
+            let problem = Problem::error(Code::DATA_FILTER, title)
+                .cause("a dump has no time zone, so only the meter's own time can be compared")
+                .hint("as in `2026-01-01` or `2026-01-01T06:00:00`");
+            return Ok(misused(context, &problem));
+        }
+    }
     let folder = tempfile::tempdir().map_err(|error| {
         Problem::error(Code::SINK_WRITE, "cannot make a temporary folder").cause(error.to_string())
     })?;
@@ -42,12 +54,14 @@ pub(super) fn dump(context: &Context, args: &Dump) -> Done {
             exit => exit,
         });
     };
-    let setup = context.setup(args.meter.record.as_deref(), false)?;
+    let setup = match context.setup(args.meter.record.as_deref(), false) {
+        Ok(setup) => setup,
+        Err(problem) => return Ok(misused(context, &problem)),
+    };
     let report = engine::run(plan, &mut loaded, &finder, &setup);
     print_problems(context, &report);
     if let Ok(mut readings) = File::open(&file) {
-        // A reader that has seen enough closes the pipe; that is no failure.
-        let _ = io::copy(&mut readings, &mut io::stdout().lock());
+        context.output.copy(&mut readings);
     }
     Ok(exit_of(&report))
 }
@@ -106,4 +120,14 @@ fn pipeline(args: &Dump, path: &str) -> String {
         }
     }
     text
+}
+
+/// Whether a text can be a date or a time without a zone; the filter judges the rest.
+fn is_local(text: &str) -> bool {
+    let (date, time) = text.split_once(['T', ' ']).unwrap_or((text, "00:00"));
+    let of = |text: &str, marks: &str| {
+        text.chars()
+            .all(|c| c.is_ascii_digit() || marks.contains(c))
+    };
+    date.len() == 10 && of(date, "-") && of(time, ":.")
 }

@@ -1,9 +1,10 @@
 //! `glucopipe info`.
 
+use glucopipe_runtime::problem::Code;
 use glucopipe_runtime::run::query::query_info;
 use serde_json::{Value, json};
 
-use super::Done;
+use super::{Done, misused};
 use crate::args::Info;
 use crate::context::{Context, selector};
 use crate::exit::Exit;
@@ -11,11 +12,24 @@ use crate::output::offset;
 
 /// Shows what a meter says of itself.
 pub(super) fn info(context: &Context, args: &Info) -> Done {
-    let selector = selector(&args.meter)?;
+    let selector = match selector(&args.meter) {
+        Ok(selector) => selector,
+        Err(problem) => return Ok(misused(context, &problem)),
+    };
     let registry = context.registry(&[]);
-    let setup = context.setup(args.meter.record.as_deref(), false)?;
+    let setup = match context.setup(args.meter.record.as_deref(), false) {
+        Ok(setup) => setup,
+        Err(problem) => return Ok(misused(context, &problem)),
+    };
     let finder = context.finder(&registry);
-    let meter = query_info(&finder, args.meter.driver.as_deref(), &selector, &setup)?;
+    let driver = args.meter.driver.as_deref();
+    let meter = match query_info(&finder, driver, &selector, &setup) {
+        Ok(meter) => meter,
+        Err(problem) if problem.code == Code::CONFIG_UNKNOWN_PLUGIN => {
+            return Ok(misused(context, &problem));
+        }
+        Err(problem) => return Err(problem),
+    };
     let mut document = json!({
         "driver": meter.driver,
         "device": meter.label,

@@ -38,15 +38,28 @@ pub(crate) fn dispatch(context: &Context, command: Command) -> Exit {
             Ok(page.map_or(Exit::Bug, |()| print(context, &out)))
         }
     };
-    done.unwrap_or_else(|problem| {
+    let exit = done.unwrap_or_else(|problem| {
         context.output.problem(&problem);
         Exit::for_code(problem.code)
-    })
+    });
+    match context.output.data_problem() {
+        Some(problem) if exit == Exit::Done => {
+            context.output.problem(&problem);
+            Exit::NotDelivered
+        }
+        _ => exit,
+    }
 }
 
 fn print(context: &Context, text: &[u8]) -> Exit {
     context.output.data(&String::from_utf8_lossy(text));
     Exit::Done
+}
+
+/// Prints a problem with words of the command line.
+fn misused(context: &Context, problem: &Problem) -> Exit {
+    context.output.problem(problem);
+    Exit::for_words(problem.code)
 }
 
 /// What a command ends with: an exit code, or the one problem that stopped it.

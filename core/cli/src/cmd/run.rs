@@ -1,17 +1,18 @@
 //! `glucopipe run`.
 
-use std::fs::File;
 use std::io::Write;
 use std::path::Path;
 
 use glucopipe_runtime::config::{LoadRequest, Loaded, load, read_text};
 use glucopipe_runtime::plugin::Registry;
-use glucopipe_runtime::problem::{Code, Place, Problem, Severity};
+use glucopipe_runtime::problem::{Code, Problem, Severity};
 use glucopipe_runtime::run::engine;
 use glucopipe_runtime::run::plan::{Plan, may_name_folders, plan};
 use glucopipe_runtime::run::report::{Outcome, RunReport, SourceStatus};
 
-use super::Done;
+use tempfile::NamedTempFile;
+
+use super::{Done, misused};
 use crate::args::{Pipeline, Run};
 use crate::context::Context;
 use crate::exit::Exit;
@@ -69,15 +70,25 @@ pub(super) fn run(context: &Context, args: &Run) -> Done {
         Ok(plan) => plan,
         Err(exit) => return Ok(exit),
     };
-    let setup = context.setup(args.record.as_deref(), args.dry_run)?;
+    let target = ReportTarget::open(args.report.as_deref())?;
+    let setup = match context.setup(args.record.as_deref(), args.dry_run) {
+        Ok(setup) => setup,
+        Err(problem) => return Ok(misused(context, &problem)),
+    };
     let finder = context.finder(&opened.registry);
     let report = engine::run(plan, &mut opened.loaded, &finder, &setup);
     print_problems(context, &report);
     summarise(context, &report);
-    if let Some(path) = &args.report {
-        write_report(context, path, &report)?;
+    let exit = exit_of(&report);
+    if let Err(problem) = target.write(context, &report) {
+        context.output.problem(&problem);
+        return Ok(if exit == Exit::Done {
+            Exit::Partial
+        } else {
+            exit
+        });
     }
-    Ok(exit_of(&report))
+    Ok(exit)
 }
 
 /// Prints what went wrong, once: a sink that only lacked a failed source is left to the summary, and an
@@ -106,29 +117,63 @@ pub(super) fn exit_of(report: &RunReport) -> Exit {
     }
 }
 
-fn write_report(context: &Context, path: &Path, report: &RunReport) -> Result<(), Problem> {
-    let failed = |cause: String| {
-        Problem::error(
-            Code::SINK_WRITE,
-            format!("cannot write the report `{}`", path.display()),
-        )
-        .at(Place::Named(path.display().to_string()))
-        .cause(cause)
-        .kept("the run itself is finished")
-    };
-    let document = serde_json::to_value(report).map_err(|error| failed(error.to_string()))?;
-    if path.as_os_str() == "-" {
-        context.output.json(&document);
-        return Ok(());
+/// Where the run report goes; begun before the run, so that a bad place is known before a meter is read.
+enum ReportTarget<'a> {
+    Nowhere,
+    Stdout,
+    /// A temporary file beside the target, readable by its owner alone: the report may hold the bytes of
+    /// records that were set aside.
+    File(&'a Path, NamedTempFile),
+}
+
+impl<'a> ReportTarget<'a> {
+    fn open(path: Option<&'a Path>) -> Result<Self, Problem> {
+        let Some(path) = path else {
+            return Ok(Self::Nowhere);
+        };
+        if path.as_os_str() == "-" {
+            return Ok(Self::Stdout);
+        }
+        let special = path.metadata().is_ok_and(|found| !found.is_file());
+        let folder = path
+            .parent()
+            .filter(|folder| !folder.as_os_str().is_empty());
+        let made = if special {
+            Err("it is there, and no file".to_owned())
+        } else {
+            let folder = folder.unwrap_or(Path::new("."));
+            // The kind alone: the whole error names the temporary file.
+            NamedTempFile::new_in(folder).map_err(|error| error.kind().to_string())
+        };
+        made.map(|file| Self::File(path, file))
+            .map_err(|cause| report_problem(path, &cause).kept("nothing was read"))
     }
-    // The report may hold the bytes of records that were set aside.
-    let mut options = File::options();
-    options.write(true).create(true).truncate(true);
-    #[cfg(unix)]
-    std::os::unix::fs::OpenOptionsExt::mode(&mut options, 0o600);
-    let file = options.open(path);
-    file.and_then(|mut file| file.write_all(format!("{document:#}\n").as_bytes()))
-        .map_err(|error| failed(error.to_string()))
+
+    fn write(self, context: &Context, report: &RunReport) -> Result<(), Problem> {
+        let document = serde_json::to_value(report).unwrap_or_default();
+        match self {
+            Self::Nowhere => Ok(()),
+            Self::Stdout => {
+                context.output.json(&document);
+                Ok(())
+            }
+            Self::File(path, mut file) => {
+                let written = file.write_all(format!("{document:#}\n").as_bytes());
+                let placed = written.and_then(|()| file.persist(path).map_err(|error| error.error));
+                placed.map(drop).map_err(|error| {
+                    report_problem(path, &error.to_string()).kept("the run itself is finished")
+                })
+            }
+        }
+    }
+}
+
+fn report_problem(path: &Path, cause: &str) -> Problem {
+    Problem::error(
+        Code::SINK_WRITE,
+        format!("cannot write the report `{}`", path.display()),
+    )
+    .cause(cause.to_owned())
 }
 
 /// One word for a node that gave nothing.

@@ -175,11 +175,34 @@ fn unknown_inputs(
 
 /// Reports every circle once, from its first node in the file.
 fn cycles(origins: &Origins, pipeline: &Pipeline, problems: &mut Vec<Problem>) {
+    let mut left: BTreeMap<&str, &[String]> = pipeline
+        .transforms
+        .iter()
+        .map(|node| (node.name.as_str(), node.inputs.as_slice()))
+        .collect();
+    // Whoever needs nobody that is left is in no circle; most pipelines end here.
+    loop {
+        let before = left.len();
+        let free = |inputs: &[String]| {
+            inputs
+                .iter()
+                .all(|input| !left.contains_key(input.as_str()))
+        };
+        let done: Vec<&str> = left
+            .iter()
+            .filter(|(_, inputs)| free(inputs))
+            .map(|(name, _)| *name)
+            .collect();
+        for name in done {
+            left.remove(name);
+        }
+        if left.len() == before {
+            break;
+        }
+    }
     let names = pipeline.names(Component::Transform);
-    let inputs = |name: &str| {
-        let node = pipeline.transforms.iter().find(|node| node.name == name);
-        node.map(|node| node.inputs.as_slice()).unwrap_or_default()
-    };
+    let names = names.into_iter().filter(|name| left.contains_key(name));
+    let inputs = |name: &str| left.get(name).copied().unwrap_or_default();
     let mut reported: BTreeSet<String> = BTreeSet::new();
     for start in names {
         if reported.contains(start) {

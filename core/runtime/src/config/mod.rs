@@ -87,6 +87,22 @@ impl fmt::Debug for Loaded {
     }
 }
 
+/// Largest pipeline file that is read.
+const FILE_LIMIT: u64 = 16 << 20;
+
+fn read_bounded(path: &Path) -> std::io::Result<Vec<u8>> {
+    let file = std::fs::File::open(path)?;
+    let mut bytes = Vec::new();
+    if std::io::Read::read_to_end(&mut std::io::Read::take(file, FILE_LIMIT + 1), &mut bytes)?
+        as u64
+        > FILE_LIMIT
+    {
+        let kind = std::io::ErrorKind::FileTooLarge;
+        return Err(std::io::Error::new(kind, "it is larger than 16 MiB"));
+    }
+    Ok(bytes)
+}
+
 /// Reads the text of a pipeline file.
 pub fn read_text(path: &Path) -> Result<String, Box<Problem>> {
     let shown = path.display();
@@ -98,7 +114,7 @@ pub fn read_text(path: &Path) -> Result<String, Box<Problem>> {
         .cause(cause)
         .hint(hint)
     };
-    let bytes = std::fs::read(path).map_err(|error| {
+    let bytes = read_bounded(path).map_err(|error| {
         failed(
             match error.kind() {
                 std::io::ErrorKind::NotFound => "there is no such file".to_owned(),

@@ -136,8 +136,7 @@ impl<'s> Shape<'s> {
             .parts
             .iter()
             .find_map(|part| part.get("description")?.as_str());
-        let sentence =
-            text.and_then(|text| text.split_inclusive(['.', '\n']).find_map(first_sentence));
+        let sentence = text.and_then(first_sentence);
         let default = self.parts.iter().find_map(|part| part.get("default"));
         let default = default.filter(|value| !value.is_null() && !self.is_secret());
         let default = default.map(|value| format!("default {}", shown(value)));
@@ -147,7 +146,11 @@ impl<'s> Shape<'s> {
 }
 
 fn first_sentence(text: &str) -> Option<String> {
-    let text = text.trim().trim_end_matches('.');
+    let paragraph = text.trim().split("\n\n").next()?;
+    let lines: Vec<&str> = paragraph.lines().map(str::trim).collect();
+    let text = lines.join(" ");
+    // A full stop inside a word, as in `readings.csv`, ends nothing.
+    let text = text.split(". ").next()?.trim_end_matches('.');
     let mut chars = text.chars();
     let first = chars.next()?;
     // `IANA name` keeps its capitals, `Number of tries` does not.

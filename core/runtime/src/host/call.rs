@@ -14,6 +14,7 @@ use glucopipe_abi as abi;
 use glucopipe_sdk::driver::{DeviceInfo, ReadReport};
 use glucopipe_sdk::exporter::CommitReport;
 use glucopipe_sdk::ffi::{call, call_for_text};
+use glucopipe_sdk::schema::column_named;
 use glucopipe_sdk::stream::{Batches, Import, export};
 use glucopipe_sdk::{Error, Status};
 use serde::de::DeserializeOwned;
@@ -362,6 +363,7 @@ impl OpenTransform {
             let what = "it did not take the stream of readings over";
             return Err(Error::new(Status::Internal, what));
         }
+        check_types(&output.schema())?;
         let (mut batches, mut rows) = (Vec::new(), 0);
         while let Some(batch) = output.next_batch()? {
             if self.op.cancel().is_set() {
@@ -381,6 +383,20 @@ impl OpenTransform {
         }
         Ok(batches)
     }
+}
+
+/// Checks the columns of a transform before any of its buffers is looked at: the importer takes buffers
+/// for what the schema says.
+fn check_types(schema: &SchemaRef) -> Result<(), Error> {
+    let broken = |what: String| Err(Error::new(Status::Internal, what));
+    for field in schema.fields() {
+        match column_named(field.name()) {
+            Some(column) if column.kind.accepts(field.data_type()) => {}
+            Some(_) => return broken(format!("it changed the type of column `{}`", field.name())),
+            None => return broken(format!("it added the column `{}`", field.name())),
+        }
+    }
+    Ok(())
 }
 
 impl Drop for OpenTransform {

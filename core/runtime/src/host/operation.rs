@@ -2,7 +2,7 @@
 
 use std::ffi::{CStr, c_char, c_void};
 use std::mem::size_of;
-use std::ptr;
+use std::ptr::{self, NonNull};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 
@@ -96,7 +96,7 @@ impl State {
 
 /// One running operation. The tables live at fixed addresses as long as it does.
 pub struct Operation {
-    tables: Box<Tables>,
+    tables: NonNull<Tables>,
 }
 
 struct Tables {
@@ -120,7 +120,7 @@ impl Operation {
             closing_since: AtomicU64::new(0),
             exchanges: AtomicU64::new(0),
         };
-        let mut tables = Box::new(Tables {
+        let tables = Box::into_raw(Box::new(Tables {
             op: abi::gp_op {
                 struct_size: table_size::<abi::gp_op>(),
                 reserved: 0,
@@ -139,32 +139,49 @@ impl Operation {
                 get_extension: Some(get_extension),
             },
             state,
-        });
-        let state = (&raw mut tables.state).cast::<c_void>();
-        tables.op.host_data = state;
-        tables.host.host_data = state;
-        tables.op.host = &raw const tables.host;
-        Self { tables }
+        }));
+        // SAFETY: just made, and nobody else has it yet. From here on it is only read.
+        unsafe {
+            let state = (&raw mut (*tables).state).cast::<c_void>();
+            (*tables).op.host_data = state;
+            (*tables).host.host_data = state;
+            (*tables).op.host = &raw const (*tables).host;
+            Self {
+                tables: NonNull::new_unchecked(tables),
+            }
+        }
+    }
+
+    fn tables(&self) -> &Tables {
+        // SAFETY: alive until `self` is dropped, and only read.
+        unsafe { self.tables.as_ref() }
     }
 
     /// The operation as the ABI has it; valid as long as `self`.
     pub fn raw(&self) -> *const abi::gp_op {
-        &raw const self.tables.op
+        &raw const self.tables().op
     }
 
     /// Why it was cancelled, if it was.
     pub fn cancel(&self) -> &Cancel {
-        &self.tables.state.setup.cancel
+        &self.tables().state.setup.cancel
     }
 
     /// Its time.
     pub fn time(&self) -> &OperationTime {
-        &self.tables.state.time
+        &self.tables().state.time
     }
 
     /// Reads and writes over links so far.
     pub fn exchanges(&self) -> u64 {
-        self.tables.state.exchanges.load(Ordering::SeqCst)
+        self.tables().state.exchanges.load(Ordering::SeqCst)
+    }
+}
+
+impl Drop for Operation {
+    fn drop(&mut self) {
+        // SAFETY: came from a box, and is freed once; sessions and streams are gone before.
+        drop(unsafe { Box::from_raw(self.tables.as_ptr()) });
     }
 }
 

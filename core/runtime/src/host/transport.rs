@@ -48,6 +48,7 @@ impl From<LinkError> for Error {
             LinkError::Transcript(reason) => {
                 Self::new(Status::Io, format!("the recording does not fit: {reason}"))
             }
+            LinkError::Access(reason) => Self::new(Status::Access, reason),
             LinkError::Io(reason) => Self::new(Status::Io, reason),
         }
     }

@@ -8,6 +8,7 @@ use std::sync::Arc;
 
 use glucopipe_abi as abi;
 use glucopipe_sdk::ffi::borrowed_text;
+use object::read::{Object, ObjectSegment, ReadCache};
 
 use super::ComponentKind;
 use super::about::{About, well_formed_id};
@@ -88,6 +89,24 @@ impl Component {
     }
 }
 
+/// Checks that the file holds all that its headers promise: touching a mapped page behind the end of a
+/// half-copied library kills the process.
+fn check_whole(file: &std::fs::File) -> Result<(), String> {
+    let len = file.metadata().map_err(|error| error.to_string())?.len();
+    let cache = ReadCache::new(file);
+    let parsed =
+        object::File::parse(&cache).map_err(|error| format!("it is no library: {error}"))?;
+    let whole = parsed.segments().all(|segment| {
+        let (start, size) = segment.file_range();
+        start.checked_add(size).is_some_and(|end| end <= len)
+    });
+    if whole {
+        Ok(())
+    } else {
+        Err("it is cut off: its headers promise more than the file holds".into())
+    }
+}
+
 /// The kind of a `GP_KIND_*` number; unknown ones are for newer hosts.
 fn kind_of(number: u32) -> Option<ComponentKind> {
     match number {
@@ -112,6 +131,7 @@ pub(super) fn load(path: &Path) -> Result<Vec<Component>, Problem> {
             .at(Place::Named(path.display().to_string()))
             .cause(reason)
     };
+    check_whole(&file).map_err(|reason| refused(Code::PLUGIN_LOAD, reason))?;
     let entry = bind(path, file).map_err(|reason| refused(reason.0, reason.1))?;
     // SAFETY: the entry has this signature by the ABI, and returns a static table.
     let plugin = unsafe { abi::read_table(entry()) }
@@ -145,7 +165,10 @@ fn read_plugin(path: &Path, plugin: &abi::gp_plugin) -> Result<Vec<Component>, (
         // SAFETY: tagged [scan]; one call at a time.
         let pointer = unsafe { component(index) };
         if pointer.is_null() {
-            return Ok(components);
+            return match index {
+                0 => Err(broken("it has no components")),
+                _ => Ok(components),
+            };
         }
         let numbered = |reason| (Code::PLUGIN_BROKEN, format!("component {index}: {reason}"));
         // SAFETY: a static table by the ABI.

@@ -22,9 +22,9 @@ pub type Loaded = Result<Vec<Arc<Component>>, Problem>;
 
 /// All plugins that can be found, loaded when they are asked for.
 ///
-/// A library named after a component (`libglucopipe_driver_contour.so`) is tried first for that name,
-/// in the order of the folders, so that a run loads just the libraries it uses; the others are tried
-/// only when no such library has it.
+/// The first library in the order of the folders that has a component wins. Inside a folder the library
+/// named after it (`libglucopipe_driver_contour.so`) is tried first, so that a run loads just the
+/// libraries it uses.
 #[derive(Debug)]
 pub struct Registry {
     search: SearchPath,
@@ -70,11 +70,13 @@ impl Registry {
     /// refusal of the library named after it.
     pub fn find(&self, kind: ComponentKind, id: &str) -> Result<Arc<Component>, Problem> {
         let conventional = format!("{}_{}", kind.word(), id.replace(['-', '.'], "_"));
-        let (named, others): (Vec<PathBuf>, Vec<PathBuf>) = self
-            .libraries()
-            .partition(|path| folder::conventional_name(path) == Some(&conventional));
         let mut refused = Vec::new();
-        for path in named.into_iter().chain(others) {
+        let named = |path: &PathBuf| folder::conventional_name(path) == Some(&conventional);
+        let in_order = self.search.folders.iter().flat_map(|folder| {
+            let (first, others): (Vec<_>, Vec<_>) = folder.libraries().into_iter().partition(named);
+            first.into_iter().chain(others)
+        });
+        for path in in_order {
             match self.load(&path) {
                 Ok(components) => {
                     let mut components = components.into_iter();

@@ -2,9 +2,6 @@
 
 use std::collections::HashMap;
 use std::sync::Arc;
-use std::sync::mpsc::channel;
-use std::thread;
-use std::time::Instant;
 
 use arrow::array::{Array, RecordBatch};
 use arrow::compute::concat_batches;
@@ -21,6 +18,7 @@ use super::engine::Limits;
 use super::intake::{check_rows, no_nulls};
 use super::plan::{PlannedTransform, Step};
 use super::report::TransformReport;
+use super::watch::{Ended, watch};
 use crate::cancel::{Cancel, Reason};
 use crate::host::{OpenTransform, Operation, OperationSetup};
 use crate::plugin::Component;
@@ -101,36 +99,15 @@ fn apply_watched(
     node: &str,
 ) -> Result<RecordBatch, Problem> {
     let cancel = setup.cancel.clone();
-    let (sender, inbox) = channel();
-    let waker = sender.clone();
-    // Nobody listens any more once the transform is done.
-    cancel.on_set(move |_| drop(waker.send(None)));
     let (worker, keys) = (component.clone(), config.clone());
-    let spawned = thread::Builder::new()
-        .name(format!("transform {node}"))
-        .spawn(move || {
-            let given = guard(|| apply_plugin(&worker, &keys, batch, setup));
-            drop(sender.send(Some(given)));
-        });
-    if let Err(error) = spawned {
-        let title = format!("transform `{node}` cannot be started");
-        return Err(Problem::error(Code::INTERNAL, title).cause(error.to_string()));
-    }
-    let mut until = Instant::now() + limits.transform;
-    let mut told = false;
-    loop {
-        match inbox.recv_timeout(until.saturating_duration_since(Instant::now())) {
-            Ok(Some(given)) => {
-                return given.map_err(|error| plugin_failed(component, &error, &cancel, node));
-            }
-            Ok(None) if told => {}
-            Ok(None) => {
-                told = true;
-                until = Instant::now() + limits.grace;
-            }
-            Err(_) if told => return Err(blame::stuck(component, node)),
-            Err(_) => cancel.set(Reason::Deadline),
+    let work = move || guard(|| apply_plugin(&worker, &keys, batch, setup));
+    let name = format!("transform {node}");
+    match watch(&name, &cancel, limits.transform, limits.grace, work) {
+        Ended::Returned(given) => {
+            given.map_err(|error| plugin_failed(component, &error, &cancel, node))
         }
+        Ended::Abandoned => Err(blame::stuck(component, node)),
+        Ended::NotStarted(cause) => Err(blame::not_started(node, cause)),
     }
 }
 

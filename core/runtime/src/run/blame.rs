@@ -43,6 +43,11 @@ pub fn broken(component: &Component, what: &str) -> Problem {
         ))
 }
 
+/// The system gave no thread for a node.
+pub fn not_started(node: &str, cause: String) -> Problem {
+    Problem::error(Code::INTERNAL, format!("`{node}` cannot be started")).cause(cause)
+}
+
 /// The plugin did not stop when told to.
 pub fn stuck(component: &Component, node: &str) -> Problem {
     let title = format!(

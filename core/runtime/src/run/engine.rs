@@ -1,6 +1,6 @@
 //! The run itself: a thread per source and per sink, transforms in between, deadlines over all.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 use std::sync::mpsc::{Receiver, Sender, SyncSender, channel, sync_channel};
 use std::sync::{Arc, OnceLock};
 use std::thread;
@@ -100,9 +100,14 @@ impl<J> Running<J> {
     }
 
     /// Tells it to stop when its time is over; true once it must be given up.
-    fn expire(&mut self, now: Instant, grace: Duration) -> bool {
+    fn expire(&mut self, now: Instant, run: &Cancel, grace: Duration) -> bool {
         if self.done {
             return false;
+        }
+        // The event of a cancellation may be here before the cancellation has reached the child, and
+        // there will not be another event.
+        if let Some(reason) = run.reason() {
+            self.cancel.set(reason);
         }
         if self.give_up.is_none() && self.deadline.is_some_and(|deadline| deadline <= now) {
             self.cancel.set(Reason::Deadline);
@@ -212,8 +217,9 @@ impl Engine<'_> {
         let planned = std::mem::take(&mut self.plan.sources);
         let mut source_reports: Vec<Option<SourceReport>> = planned.iter().map(|_| None).collect();
         let mut sources: Vec<Option<Running<SourceJob>>> = Vec::new();
+        let mut taken = HashSet::new();
         for (index, source) in planned.into_iter().enumerate() {
-            match self.prepare_source(&source, loaded, finder) {
+            match self.prepare_source(&source, loaded, finder, &mut taken) {
                 Ok(job) => sources.push(Some(self.start_source(index, job))),
                 Err(problem) => {
                     source_reports[index] = Some(failed_source(&source.name, problem));
@@ -225,9 +231,11 @@ impl Engine<'_> {
         let mut fed: Vec<bool> = vec![false; sinks.len()];
         while source_reports.iter().any(Option::is_none) {
             let due = sources.iter().flatten().filter_map(Running::due).min();
-            match receive(inbox, due) {
-                Some(Event::Source(index, read)) => {
-                    if let Some(running) = sources[index].as_mut().filter(|running| !running.done) {
+            // All that is waiting, before anybody is given up: a source may have ended long ago.
+            for event in waiting(inbox, due) {
+                if let Event::Source(index, read) = event {
+                    let running = sources[index].as_mut().filter(|running| !running.done);
+                    if let Some(running) = running {
                         running.done = true;
                         let SourceRead {
                             readings,
@@ -245,12 +253,11 @@ impl Engine<'_> {
                         }
                     }
                 }
-                Some(Event::Sink(..) | Event::Cancelled) | None => {}
             }
             let now = Instant::now();
             for (index, running) in sources.iter_mut().enumerate() {
                 let Some(running) = running else { continue };
-                if running.expire(now, self.limits.grace) {
+                if running.expire(now, &self.setup.cancel, self.limits.grace) {
                     running.done = true;
                     let problem = blame::stuck(&running.job.component, &running.job.name);
                     source_reports[index] = Some(running.job.failed(problem).report);
@@ -261,7 +268,15 @@ impl Engine<'_> {
         // A sink that got nothing, because nothing was read for it, leaves its target alone.
         let _ = usable.set(fed);
         drop(senders);
-        let sinks = self.finish_sinks(sinks, inbox);
+        let mut sinks = self.finish_sinks(sinks, inbox);
+        for report in &mut sinks {
+            let Some(key) = report.key.take() else {
+                continue;
+            };
+            let path: Vec<&str> = key.split('.').collect();
+            let place = loaded.place(&report.name, &path);
+            report.error = report.error.take().map(|problem| problem.at(place));
+        }
         (source_reports.into_iter().flatten().collect(), sinks)
     }
 
@@ -270,9 +285,29 @@ impl Engine<'_> {
         source: &PlannedSource,
         loaded: &mut Loaded,
         finder: &Finder<'_>,
+        taken: &mut HashSet<String>,
     ) -> Result<SourceJob, Problem> {
         let name = source.driver.as_ref().map(|driver| driver.id.as_str());
-        let (component, mut device) = finder.choose(name, &source.selector)?;
+        let place = loaded.place(&source.name, &[]);
+        let placed = |problem: Problem| match problem.place {
+            None => problem.at(place.clone()),
+            Some(_) => problem,
+        };
+        let (component, mut device) = finder.choose(name, &source.selector).map_err(placed)?;
+        // Two conversations with one meter would hang it.
+        if let Some(node) = device.node()
+            && !taken.insert(node.to_owned())
+        {
+            let title = format!(
+                "`{}` means {}, which another source reads",
+                source.name, device.label
+            );
+            return Err(placed(
+                Problem::error(Code::DEVICE_CHOICE, title)
+                    .kept("the other source is read")
+                    .hint("choose another meter with `device`, or use one source for both"),
+            ));
+        }
         if source.driver.is_none() {
             loaded.check_options(Kind::Driver, &source.name, &component.about.config_schema);
         }
@@ -421,16 +456,18 @@ impl Engine<'_> {
             sink.deadline = Some(began + Duration::from_secs(sink.job.timeout_secs));
         }
         while reports.iter().any(Option::is_none) {
-            match receive(inbox, sinks.iter().filter_map(Running::due).min()) {
-                Some(Event::Sink(index, report)) if !sinks[index].done => {
+            let due = sinks.iter().filter_map(Running::due).min();
+            for event in waiting(inbox, due) {
+                if let Event::Sink(index, report) = event
+                    && !sinks[index].done
+                {
                     sinks[index].done = true;
                     reports[index] = Some(*report);
                 }
-                _ => {}
             }
             let now = Instant::now();
             for (index, sink) in sinks.iter_mut().enumerate() {
-                if sink.expire(now, self.limits.grace) {
+                if sink.expire(now, &self.setup.cancel, self.limits.grace) {
                     sink.done = true;
                     let problem = blame::stuck(&sink.job.component, &sink.job.name);
                     reports[index] = Some(sink.job.failed(problem));
@@ -452,6 +489,11 @@ fn spawn(name: String, work: impl FnOnce() + Send + 'static) {
     let spawned = thread::Builder::new().name(name).spawn(work);
     // Without threads nothing can be done; the deadline of the node reports it.
     drop(spawned);
+}
+
+/// The next event, at most until `due`, and all that wait behind it.
+fn waiting(inbox: &Receiver<Event>, due: Option<Instant>) -> impl Iterator<Item = Event> {
+    receive(inbox, due).into_iter().chain(inbox.try_iter())
 }
 
 /// The next event, at most until `due`.

@@ -88,12 +88,13 @@ pub fn plan(loaded: &mut Loaded, registry: &Registry, finder: &Finder<'_>) -> Op
         .filter(|transform| !transform.kind.is_empty())
         .filter_map(|transform| plan_transform(loaded, registry, transform))
         .collect();
-    let sinks = pipeline
+    let sinks: Vec<PlannedSink> = pipeline
         .sinks
         .iter()
         .filter(|sink| !sink.exporter.is_empty())
         .filter_map(|sink| plan_sink(loaded, registry, sink))
         .collect();
+    report_shared_targets(loaded, &sinks);
     if loaded.has_errors() {
         return None;
     }
@@ -198,10 +199,14 @@ fn plan_transform(
         }
         Err(problem) => {
             let place = loaded.place(name, &["type"]);
-            let known = builtins().iter().map(|builtin| builtin.kind);
-            let problem = match nearest(&transform.kind, known) {
+            let plugins = registry.components(Kind::Transform);
+            let plugins = plugins.iter().map(|plugin| plugin.id.as_str());
+            let known = builtins().iter().map(|builtin| builtin.kind).chain(plugins);
+            let known: Vec<&str> = known.collect();
+            let problem = match nearest(&transform.kind, known.iter().copied()) {
+                _ if problem.place.is_some() => problem,
                 Some(near) => problem.hint(did_you_mean(near)),
-                None => problem,
+                None => problem.hint(format!("there are: {}", known.join(", "))),
             };
             report_missing(loaded, problem, place);
             None
@@ -241,6 +246,31 @@ fn plan_sink(
             let place = loaded.place(name, &["exporter"]);
             report_missing(loaded, problem, place);
             None
+        }
+    }
+}
+
+/// Two sinks that write the same file would lose what the first wrote.
+fn report_shared_targets(loaded: &mut Loaded, sinks: &[PlannedSink]) {
+    let path = |sink: &PlannedSink| {
+        let text = sink.config.get("path")?.as_str()?;
+        std::path::absolute(text).ok()
+    };
+    for (index, sink) in sinks.iter().enumerate() {
+        let Some(target) = path(sink) else { continue };
+        if let Some(first) = sinks[..index]
+            .iter()
+            .find(|one| path(one).as_ref() == Some(&target))
+        {
+            let title = format!(
+                "`path` of [sinks.{}] is also that of [sinks.{}]",
+                sink.name, first.name
+            );
+            let problem = Problem::error(Code::CONFIG_VALUE, title)
+                .at(loaded.place(&sink.name, &["path"]))
+                .cause("the second file would replace the first")
+                .hint("give each sink a path of its own, or one sink both inputs");
+            loaded.report(problem);
         }
     }
 }

@@ -7,7 +7,7 @@ use glucopipe_sdk::driver::SetAside;
 use serde::Serialize;
 use serde_json::{Map, Value};
 
-use crate::problem::{Code, Problem};
+use crate::problem::{Code, Problem, Severity};
 use crate::render::render_json;
 
 /// How a run ended.
@@ -121,6 +121,9 @@ pub struct SinkReport {
     /// Why it failed.
     #[serde(serialize_with = "problem")]
     pub error: Option<Problem>,
+    /// The configuration key at fault, until the error has its place.
+    #[serde(skip)]
+    pub key: Option<String>,
 }
 
 /// The whole report.
@@ -165,23 +168,28 @@ impl RunReport {
     }
 
     /// The code that explains a failed run best: that of the first source when nothing was read, else
-    /// that of the first sink.
+    /// of a transform, else of a sink.
     pub fn failure(&self) -> Option<Code> {
         let nothing_read = self
             .sources
             .iter()
             .all(|source| source.status == SourceStatus::Failed);
-        let first = |errors: &mut dyn Iterator<Item = &Problem>| errors.next().map(|p| p.code);
-        if nothing_read {
-            first(
-                &mut self
-                    .sources
-                    .iter()
-                    .filter_map(|source| source.error.as_ref()),
-            )
+        let errors = |one: &&Problem| one.severity == Severity::Error;
+        let sources = self
+            .sources
+            .iter()
+            .filter_map(|source| source.error.as_ref());
+        let transforms = self
+            .transforms
+            .iter()
+            .filter_map(|transform| transform.error.as_ref());
+        let sinks = self.sinks.iter().filter_map(|sink| sink.error.as_ref());
+        let first = if nothing_read {
+            sources.chain(transforms).chain(sinks).find(errors)
         } else {
-            first(&mut self.sinks.iter().filter_map(|sink| sink.error.as_ref()))
-        }
+            transforms.chain(sinks).chain(sources).find(errors)
+        };
+        first.map(|problem| problem.code)
     }
 }
 

@@ -14,7 +14,7 @@ use serde_json::Value;
 use super::blame;
 use super::order::order;
 use super::report::SinkReport;
-use crate::host::{Committed, OpenExporter, Operation};
+use crate::host::{Committed, OpenExporter, Operation, check_exporter};
 use crate::plugin::Component;
 use crate::problem::{Code, Problem};
 
@@ -102,6 +102,7 @@ impl SinkJob {
             }
             Ok(None) => {}
             Err(error) => {
+                report.key.clone_from(&error.key);
                 report.error = Some(blame::exporter_failed(
                     &self.component,
                     &error,
@@ -124,7 +125,7 @@ impl SinkJob {
         report.doubled = ordered.doubled;
         report.offered = ordered.readings.num_rows() as u64;
         if self.dry_run {
-            return Ok(None);
+            return check_exporter(&self.component, &self.op, &self.config).map(|_| None);
         }
         let mut sink = OpenExporter::open(self.component.clone(), self.op.clone(), &self.config)?;
         let taken = Arc::new(AtomicUsize::new(0));

@@ -4,7 +4,7 @@ use std::sync::Arc;
 use std::time::Instant;
 
 use arrow::array::RecordBatch;
-use chrono::DateTime;
+use chrono::{DateTime, NaiveDateTime, TimeDelta};
 use glucopipe_sdk::driver::{DeviceInfo, ReadReport};
 use glucopipe_sdk::stream::Batches;
 use glucopipe_sdk::{Error, Status};
@@ -13,6 +13,7 @@ use serde_json::Value;
 use super::blame;
 use super::intake::{Intake, Origin, Taken, check_schema};
 use super::report::{SourceReport, SourceStatus};
+use crate::cancel::Reason;
 use crate::clock::Clock;
 use crate::device::normalise_serial;
 use crate::host::{OpenDriver, Operation};
@@ -82,6 +83,27 @@ impl SourceJob {
         )
     }
 
+    /// Whether the user or the system stopped the run.
+    fn interrupted(&self) -> bool {
+        self.op.cancel().reason() == Some(Reason::Interrupted)
+    }
+
+    /// Whether a batch that comes after the cancellation is one too many: after a deadline a driver hands
+    /// out what it had read, but no empty batches.
+    fn ends_now(&self, batch: &RecordBatch) -> bool {
+        self.interrupted() || batch.num_rows() == 0
+    }
+
+    /// Whether the readings before an error may be delivered: not when the plugin is at fault or the
+    /// user stopped the run, but when its time was over.
+    fn keeps_what_was_read(&self, error: &Error) -> bool {
+        match error.status {
+            Status::Internal => false,
+            Status::Cancelled => self.op.cancel().is_set() && !self.interrupted(),
+            _ => !blame::is_panic(error),
+        }
+    }
+
     fn try_read(&self) -> Result<Finished, Problem> {
         let blame = |error: Error| self.blame(&error);
         let broken = |what: String| blame::broken(&self.component, &what);
@@ -102,12 +124,12 @@ impl SourceJob {
         loop {
             match stream.next_batch() {
                 // A driver may be deaf to the cancellation and give batches for ever.
-                Ok(Some(_)) if self.op.cancel().is_set() => {
+                Ok(Some(batch)) if self.op.cancel().is_set() && self.ends_now(&batch) => {
                     return Err(self.blame(&Error::cancelled()));
                 }
                 Ok(Some(batch)) => intake.push(&batch).map_err(broken)?,
                 Ok(None) => break,
-                Err(error) if intake.rows() > 0 && keeps_what_was_read(&error) => {
+                Err(error) if intake.rows() > 0 && self.keeps_what_was_read(&error) => {
                     ended_by = Some(error);
                     break;
                 }
@@ -124,8 +146,16 @@ impl SourceJob {
             Err(error) => return Err(self.blame(&error)),
         };
         // A driver that ends its stream normally after a cancellation was still cancelled.
-        if self.op.cancel().is_set() && !report.complete && ended_by.is_none() {
+        let cut = self.op.cancel().is_set() && !report.complete;
+        if cut && (self.interrupted() || intake.rows() == 0) {
             return Err(self.blame(&Error::cancelled()));
+        }
+        if cut {
+            let limit = self.timeout_secs;
+            ended_by = Some(Error::new(
+                Status::Timeout,
+                format!("the read took longer than {limit} s (`timeout_secs`)"),
+            ));
         }
         let taken = intake.finish().map_err(broken)?;
         Ok(Finished {
@@ -145,18 +175,36 @@ impl SourceJob {
         } = read;
         let mut reasons = report.reasons;
         reasons.extend(ended_by.map(|error| error.message));
-        let complete = report.complete && reasons.is_empty();
         let mut set_aside = report.set_aside;
         set_aside.extend(taken.set_aside);
         let read = taken.readings.num_rows() as u64;
-        let usable = complete || read > 0;
+        let arrived = read + set_aside.len() as u64;
+        // The driver's own word is not enough: the records are counted here as well.
+        if let Some(expected) = report.expected.filter(|expected| *expected > arrived)
+            && report.complete
+        {
+            reasons.push(format!(
+                "the meter holds {expected} records, {arrived} came"
+            ));
+        }
+        let complete = report.complete && reasons.is_empty();
+        // Nothing but records set aside must not replace what is at the destination.
+        let usable = read > 0 || (complete && set_aside.is_empty());
         let mut warnings = Vec::new();
         let mut failure = None;
+        if complete && !usable {
+            failure = Some(
+                Problem::error(
+                    Code::SET_ASIDE,
+                    format!("every record of {} was set aside", self.label),
+                )
+                .kept("what was at the destination before is intact"),
+            );
+        }
         if !complete {
             let title = format!("the download from {} is incomplete", self.label);
             let (problem, kept) = if usable {
-                let kept =
-                    "what was read and verified is delivered; the rest is still in the meter";
+                let kept = "what was read and verified is delivered, and a file that is replaced holds just that; the rest is still in the meter";
                 (Problem::warning(Code::INCOMPLETE, title), kept)
             } else {
                 let title = format!("{title}: nothing was read");
@@ -195,9 +243,9 @@ impl SourceJob {
             model: device.model.clone(),
             firmware: device.firmware.clone(),
             status: match (complete, usable) {
-                (true, _) => SourceStatus::Complete,
+                (_, false) => SourceStatus::Failed,
+                (true, true) => SourceStatus::Complete,
                 (false, true) => SourceStatus::Incomplete,
-                (false, false) => SourceStatus::Failed,
             },
             reasons,
             expected: report.expected,
@@ -232,12 +280,6 @@ struct Finished {
     ended_by: Option<Error>,
 }
 
-/// Whether the readings before an error may be delivered: not when the plugin is at fault or the user
-/// stopped the run.
-fn keeps_what_was_read(error: &Error) -> bool {
-    !matches!(error.status, Status::Internal | Status::Cancelled) && !blame::is_panic(error)
-}
-
 /// A report of a source that gave nothing.
 pub fn failed_source(name: &str, problem: Problem) -> SourceReport {
     SourceReport {
@@ -266,6 +308,12 @@ pub fn failed_source(name: &str, problem: Problem) -> SourceReport {
 pub fn clock_offset(device: &DeviceInfo, clock: &Clock) -> Option<i64> {
     let shown = device.clock?;
     let read = DateTime::from_timestamp_micros(device.clock_read_us?)?;
+    // A plugin's word: what is not near to now was not measured in this read.
+    if (read - clock.now()).abs() > TimeDelta::days(1) {
+        return None;
+    }
     let half = i64::from(device.clock_resolution_s.unwrap_or(1) / 2);
-    Some((shown - clock.local(read)).num_seconds() + half)
+    // Both clocks cut off what they do not show, so whole seconds are compared.
+    let seconds = |civil: NaiveDateTime| civil.and_utc().timestamp();
+    Some(seconds(shown) + half - seconds(clock.local(read)))
 }

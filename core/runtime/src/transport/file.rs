@@ -19,7 +19,7 @@ impl FileLink {
     /// # Errors
     /// The operating system's words.
     pub fn open(path: &Path) -> Result<Self, LinkError> {
-        let file = File::open(path).map_err(|error| LinkError::Io(error.to_string()))?;
+        let file = File::open(path)?;
         let regular = file.metadata().is_ok_and(|metadata| metadata.is_file());
         if regular {
             Ok(Self { file })
@@ -43,7 +43,7 @@ impl Link for FileLink {
         loop {
             match self.file.read(buffer) {
                 Err(error) if error.kind() == ErrorKind::Interrupted => {}
-                outcome => return outcome.map_err(|error| LinkError::Io(error.to_string())),
+                outcome => return Ok(outcome?),
             }
         }
     }

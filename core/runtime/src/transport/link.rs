@@ -20,12 +20,23 @@ pub enum LinkError {
     Timeout,
     /// The device went away.
     Lost,
+    /// Not allowed; the operating system's words.
+    Access(String),
     /// The device or back end cannot do this.
     Unsupported,
     /// The recording and the driver disagree.
     Transcript(String),
     /// The operating system's words.
     Io(String),
+}
+
+impl From<std::io::Error> for LinkError {
+    fn from(error: std::io::Error) -> Self {
+        match error.kind() {
+            std::io::ErrorKind::PermissionDenied => Self::Access(error.to_string()),
+            _ => Self::Io(error.to_string()),
+        }
+    }
 }
 
 /// A link to one device. One call at a time.

@@ -6,8 +6,10 @@ use std::time::Duration;
 
 use chrono::{Datelike, Timelike};
 use chrono_tz::Tz;
-use glucopipe_emulator::{HidMeter, KeyEntry, LocalTime, Scenario, ScenarioError};
-use glucopipe_sdk::link::Kind;
+use glucopipe_emulator::{
+    HidMeter, KeyEntry, LinkKind, LocalTime, Scenario, ScenarioError, ScsiMeter, ScsiTransfer,
+};
+use glucopipe_sdk::link::{Kind, ScsiData, ScsiStatus};
 
 use super::link::{Link, LinkContext, LinkError};
 use crate::clock::Clock;
@@ -65,6 +67,13 @@ impl VirtualMeter {
             format!("{model}?{}", rest.join("&"))
         };
         let scenario = glucopipe_emulator::parse(&uri).map_err(|error| {
+            let error = match error {
+                ScenarioError::UnknownKey { key, mut known } => {
+                    known.extend(HOST_KEYS.iter().map(|entry| entry.name));
+                    ScenarioError::UnknownKey { key, known }
+                }
+                other => other,
+            };
             let hint = match &error {
                 ScenarioError::UnknownModel { name, known }
                 | ScenarioError::UnknownKey { key: name, known }
@@ -90,6 +99,14 @@ impl VirtualMeter {
             format!("{:04x}", usb.vendor),
             format!("{:04x}", usb.product),
         )
+    }
+
+    /// What a driver must open it as, in the words of a driver's device list.
+    pub fn link(&self) -> &'static str {
+        match self.scenario.link() {
+            LinkKind::Hid => "hid",
+            LinkKind::Scsi => "scsi",
+        }
     }
 
     /// Name of the model.
@@ -127,25 +144,46 @@ impl VirtualMeter {
                 None => scenario,
             }
         };
-        let pace = Duration::from_millis(u64::from(scenario.pace_ms()));
+        let plugged = match scenario.scsi_meter() {
+            Some(meter) => Plugged::Scsi(meter),
+            None => Plugged::Hid(scenario.meter()),
+        };
         Box::new(Cable {
-            meter: scenario.meter(),
-            pace,
+            plugged,
+            pace: Duration::from_millis(u64::from(scenario.pace_ms())),
             audit: self.audit.clone(),
         })
     }
 }
 
+/// What is at the end of the cable.
+enum Plugged {
+    Hid(Box<dyn HidMeter>),
+    Scsi(Box<dyn ScsiMeter>),
+}
+
 /// The virtual cable.
 struct Cable {
-    meter: Box<dyn HidMeter>,
+    plugged: Plugged,
     pace: Duration,
     audit: Option<PathBuf>,
 }
 
+impl Cable {
+    /// Lets real time pass as the selector asks for.
+    fn keep_pace(&self, context: &LinkContext<'_>) {
+        if !self.pace.is_zero() {
+            context.cancel.wait(self.pace);
+        }
+    }
+}
+
 impl Link for Cable {
     fn kind(&self) -> Kind {
-        Kind::Hid
+        match self.plugged {
+            Plugged::Hid(_) => Kind::Hid,
+            Plugged::Scsi(_) => Kind::Scsi,
+        }
     }
 
     fn read(
@@ -154,28 +192,62 @@ impl Link for Cable {
         wait_ms: u32,
         buffer: &mut [u8],
     ) -> Result<usize, LinkError> {
-        let answer = self.meter.read(wait_ms).map_err(|_| LinkError::Lost)?;
+        let Plugged::Hid(meter) = &mut self.plugged else {
+            return Err(LinkError::Unsupported);
+        };
+        let answer = meter.read(wait_ms).map_err(|_| LinkError::Lost)?;
         context.time.advance(answer.elapsed_ms);
         let report = answer.report.ok_or(LinkError::Timeout)?;
-        if !self.pace.is_zero() {
-            context.cancel.wait(self.pace);
-        }
+        self.keep_pace(context);
         let len = report.len().min(buffer.len());
         buffer[..len].copy_from_slice(&report[..len]);
         Ok(len)
     }
 
     fn write(&mut self, _context: &LinkContext<'_>, bytes: &[u8]) -> Result<(), LinkError> {
-        self.meter.write(bytes).map_err(|_| LinkError::Lost)
+        match &mut self.plugged {
+            Plugged::Hid(meter) => meter.write(bytes).map_err(|_| LinkError::Lost),
+            Plugged::Scsi(_) => Err(LinkError::Unsupported),
+        }
+    }
+
+    fn scsi(
+        &mut self,
+        context: &LinkContext<'_>,
+        _timeout_ms: u32,
+        cdb: &[u8],
+        data: ScsiData<'_>,
+    ) -> Result<ScsiStatus, LinkError> {
+        let Plugged::Scsi(meter) = &mut self.plugged else {
+            return Err(LinkError::Unsupported);
+        };
+        let transfer = match data {
+            ScsiData::None => ScsiTransfer::None,
+            ScsiData::From(buffer) => ScsiTransfer::In(buffer),
+            ScsiData::To(bytes) => ScsiTransfer::Out(bytes),
+        };
+        let outcome = meter.command(cdb, transfer).map_err(|_| LinkError::Lost)?;
+        context.time.advance(outcome.elapsed_ms);
+        self.keep_pace(context);
+        if outcome.stalled {
+            return Err(LinkError::Io("the endpoint stalled".into()));
+        }
+        Ok(ScsiStatus {
+            status: u32::from(outcome.status),
+            residue: outcome.residue,
+            sense: outcome.sense,
+        })
     }
 }
 
 impl Drop for Cable {
     fn drop(&mut self) {
         let Some(path) = &self.audit else { return };
-        let mut text: String = self
-            .meter
-            .audit()
+        let audit = match &self.plugged {
+            Plugged::Hid(meter) => meter.audit(),
+            Plugged::Scsi(meter) => meter.audit(),
+        };
+        let mut text: String = audit
             .complaints()
             .into_iter()
             .map(|complaint| format!("violation: {complaint}\n"))

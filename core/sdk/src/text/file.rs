@@ -122,6 +122,10 @@ impl<L: Layout> TextFile<L> {
 
     fn finish(&mut self) -> Result<CommitReport> {
         let file = self.take_file()?;
+        if self.delivered == 0 && file.target().exists() {
+            // No reading is no reason to take away what is there.
+            return Ok(CommitReport::default());
+        }
         let bytes = file.bytes();
         file.commit()?;
         Ok(CommitReport {

@@ -230,23 +230,62 @@ fn meter_without_a_valid_header_is_a_protocol_error() {
 
 #[test]
 fn cancellation_at_any_moment_leaves_the_meter_idle() {
+    let mut kept = Vec::new();
     for questions in 0..80 {
         let (host, meter, mut session) = host(Meter::new(6));
         host.cancel_after(questions);
         match session.read() {
             Ok(read) => {
+                let rows = read.rows();
                 let report = read.report.unwrap();
-                let cancelled = read.error.map(|error| error.status);
-                assert!(
-                    report.complete || cancelled == Some(Status::Cancelled),
-                    "{questions}"
-                );
+                assert_eq!(report.counts["results"], rows, "{questions}");
+                match read.error.map(|error| error.status) {
+                    None => assert!(report.complete && rows == 6, "{questions}"),
+                    Some(status) => {
+                        assert_eq!(status, Status::Cancelled, "{questions}");
+                        assert!(!report.complete, "{questions}");
+                        assert_eq!(report.reasons[0], "the read was cancelled");
+                    }
+                }
+                kept.push(rows);
             }
             Err(error) => assert_eq!(error.status, Status::Cancelled),
         }
         assert_eq!(meter.lock().unwrap().state, State::Idle, "{questions}");
         assert!(host.op().monotonic_ms() < 12_000);
     }
+    assert!(kept.is_sorted());
+    kept.dedup();
+    assert_eq!(kept, [0, 1, 2, 3, 4, 5, 6]);
+}
+
+#[test]
+fn cancellation_behind_the_transmission_loses_nothing() {
+    let (host, _meter, mut session) = host(Meter::new(1_500));
+    let mut stream = session.stream().unwrap();
+    let first = stream.next_batch().unwrap().unwrap();
+    host.cancel();
+    let second = stream.next_batch().unwrap().unwrap();
+    assert_eq!(first.num_rows() + second.num_rows(), 1_500);
+    assert!(stream.next_batch().unwrap().is_none());
+    drop(stream);
+    assert!(session.report().unwrap().complete);
+}
+
+#[test]
+fn meter_that_tells_no_serial_is_not_read() {
+    let mut meter = Meter::new(3);
+    meter.records[0] = meter.records[0].replace("7390-1234567", " ");
+    let (_host, meter, mut session) = host(meter);
+    let error = session.read().unwrap_err();
+    assert_eq!(error.status, Status::Protocol);
+    assert_eq!(error.message, "the meter told no serial");
+    assert_eq!(meter.lock().unwrap().state, State::Idle);
+    let info = session.info().unwrap();
+    assert_eq!(
+        (info.serial.as_str(), info.model.as_str()),
+        ("", "Contour USB")
+    );
 }
 
 #[test]

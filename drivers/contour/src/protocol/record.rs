@@ -63,6 +63,8 @@ pub enum OddReason {
     NotARecord,
     /// Longer than any record.
     TooLong,
+    /// The transmission was over before it ended.
+    Unfinished,
     /// A header that is none.
     Header(HeaderError),
     /// A result ends before this field.
@@ -82,6 +84,7 @@ impl fmt::Display for OddReason {
         match self {
             Self::NotARecord => f.write_str("the text is not a record"),
             Self::TooLong => write!(f, "the record is longer than {RECORD_MAX} bytes"),
+            Self::Unfinished => f.write_str("the record was never ended"),
             Self::Header(error) => error.fmt(f),
             Self::Missing(field) => write!(f, "the result has no {field}"),
             Self::UnknownTest(test) => write!(f, "unknown test `{}`", test.escape_default()),
@@ -183,17 +186,24 @@ impl Decoder {
         }
     }
 
+    /// Keeps a record raw that began and never ended: even what looks whole may lack something.
+    pub fn unfinished(&self, record: &[u8]) -> Record {
+        self.odd(record, OddReason::Unfinished)
+    }
+
+    fn odd(&self, record: &[u8], reason: OddReason) -> Record {
+        let is_result = matches!(record, [b'R', next, ..] if *next == self.delimiters.field);
+        Record::Odd(Odd {
+            is_result,
+            reason,
+            raw: record.to_vec(),
+        })
+    }
+
     /// Decodes a record without its CR.
     pub fn decode(&self, record: &[u8]) -> Record {
         let field = self.delimiters.field;
-        let odd = |reason| {
-            let is_result = matches!(record, [b'R', next, ..] if *next == field);
-            Record::Odd(Odd {
-                is_result,
-                reason,
-                raw: record.to_vec(),
-            })
-        };
+        let odd = |reason| self.odd(record, reason);
         if record.len() > RECORD_MAX {
             return odd(OddReason::TooLong);
         }

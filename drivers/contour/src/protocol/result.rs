@@ -47,7 +47,7 @@ impl Kind {
         }
     }
 
-    /// Returns the word for record keys, in which glucose and control are one group.
+    /// Returns the word for the group of kinds, in which glucose and control are one.
     pub const fn group(self) -> &'static str {
         match self {
             Self::Glucose | Self::Control => "glucose",
@@ -191,23 +191,6 @@ pub struct ResultRecord {
     pub raw: Vec<u8>,
 }
 
-/// The stable parts of a record's identity within one meter.
-///
-/// Identical keys in one download are numbered 1, 2, … in the meter's order by whoever stores them.
-#[derive(Clone, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
-pub struct RecordKey {
-    /// Group of kinds: glucose and control are one.
-    pub kind_group: &'static str,
-    /// Local time as sent.
-    pub raw_time: String,
-    /// Value as sent.
-    pub raw_value: String,
-    /// Unit in UCUM.
-    pub unit: &'static str,
-    /// Whether it is a control test.
-    pub control: bool,
-}
-
 impl ResultRecord {
     pub(super) fn parse(record: &[u8], decoder: &Decoder) -> Result<Self, OddReason> {
         let Decoder { delimiters, limits } = decoder;
@@ -279,17 +262,6 @@ impl ResultRecord {
             flags,
             raw: record.to_vec(),
         })
-    }
-
-    /// Returns the parts of the record's identity.
-    pub fn key(&self) -> RecordKey {
-        RecordKey {
-            kind_group: self.kind.group(),
-            raw_time: self.raw_time.clone(),
-            raw_value: self.raw_value.clone(),
-            unit: self.unit.ucum(),
-            control: self.kind == Kind::Control,
-        }
     }
 
     /// Returns the limit the value stands for, where it left the measuring range.

@@ -71,6 +71,11 @@ impl Tokeniser {
         !matches!(self.state, State::Outside)
     }
 
+    /// Says whether that token is a frame.
+    pub fn is_in_frame(&self) -> bool {
+        matches!(self.state, State::Frame)
+    }
+
     fn step(&mut self, byte: u8) {
         match self.state {
             State::Outside => self.begin(byte),

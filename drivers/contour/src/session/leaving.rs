@@ -68,6 +68,10 @@ impl Leave {
     pub(super) fn is_last(&self) -> bool {
         self.then == Then::Stop
     }
+
+    pub(super) fn cut(&self) -> u64 {
+        self.cut
+    }
 }
 
 impl Machine {

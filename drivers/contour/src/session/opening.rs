@@ -17,8 +17,9 @@ const LADDER: [u8; 4] = [
     Control::Ack.byte(),
     Control::Nak.byte(),
 ];
-/// Wait for an answer to a wake-up (other programs: the header comes within 2 s).
-const RUNG_MS: u64 = 2_000;
+/// Wait for an answer to a wake-up, and for the end of a frame that has begun (other programs: the
+/// header comes within 2 s).
+pub(super) const RUNG_MS: u64 = 2_000;
 /// The ladder is climbed again until this time has passed (other programs: a meter needs some
 /// seconds behind its plug-in).
 pub(super) const LADDER_MS: u64 = 15_000;
@@ -38,12 +39,20 @@ pub(super) struct State {
     restarted: bool,
     /// Times the meter refused the wake-up.
     refused: u32,
+    /// First frames without a silence between them.
+    repeats: u32,
     /// Damaged first frames.
     damaged: u32,
     /// Offers refused before a header was known.
     blind_refusals: u32,
     /// Old transmissions drained.
     stale: u32,
+}
+
+impl State {
+    pub(super) fn ladder_end(&self) -> u64 {
+        self.ladder_end
+    }
 }
 
 impl Machine {
@@ -113,9 +122,14 @@ impl Machine {
             Ok(frame) => Header::parse(frame.text()).ok(),
             Err(_) => None,
         };
+        self.opening.repeats += 1;
         let good = header.is_some();
         if let Some(header) = header {
             self.remember(header);
+        }
+        if self.opening.repeats > TRIES_MAX {
+            self.give_up_opening();
+            return;
         }
         self.phase = Phase::FirstFrame { raw, good };
         self.wait(ENQ_WAIT_MS);
@@ -132,13 +146,19 @@ impl Machine {
         self.drain(Patience::Long, then);
     }
 
+    /// The meter neither offers its data nor sends a first frame and waits.
+    fn give_up_opening(&mut self) {
+        self.tally.frames_given_up = self.tally.frames_given_up.saturating_add(1);
+        self.drain(Patience::Short, Then::Stop);
+    }
+
     /// No ENQ followed the first frame: some models send one header only.
     pub(super) fn first_frame_alone(&mut self, raw: &[u8], good: bool) {
+        self.opening.repeats = 0;
         if !good {
             self.opening.damaged += 1;
             if self.opening.damaged > TRIES_MAX {
-                self.tally.frames_given_up = self.tally.frames_given_up.saturating_add(1);
-                self.drain(Patience::Short, Then::Stop);
+                self.give_up_opening();
             } else {
                 self.nak();
                 self.phase = Phase::Waking;

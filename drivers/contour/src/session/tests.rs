@@ -62,6 +62,25 @@ impl Talk {
         self.sent()
     }
 
+    /// The meter says this, a report each `pace` milliseconds; returns all that is sent meanwhile.
+    fn says_slowly(&mut self, bytes: &[u8], pace: u64) -> Vec<u8> {
+        let mut sent = Vec::new();
+        for payload in bytes.chunks(60) {
+            let arrival = self.now + pace;
+            sent.extend(self.sent());
+            while let Step::Wait { until } = self.machine.poll(self.now)
+                && until < arrival
+            {
+                self.now = until;
+                sent.extend(self.sent());
+            }
+            self.now = arrival;
+            self.machine.receive(payload, self.now);
+        }
+        sent.extend(self.sent());
+        sent
+    }
+
     /// Lets the wait of the machine pass and returns how long it was.
     pub(super) fn quiet(&mut self) -> u64 {
         match self.machine.poll(self.now) {

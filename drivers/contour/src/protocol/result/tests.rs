@@ -77,7 +77,6 @@ fn control_solution_is_not_glucose_simulated() {
     assert_eq!(control.kind, Kind::Control);
     let reading = result(&glucose("120", "mg/dL^P", "A/ZC"));
     assert_eq!(reading.kind, Kind::Glucose);
-    assert_ne!(control.key(), reading.key());
 }
 
 #[test]
@@ -201,7 +200,6 @@ fn glucose_markers_on_other_kinds_are_unknown_simulated() {
     assert_eq!((result.kind, result.range), (Kind::Insulin, Range::In));
     assert_eq!(result.markers.unknown, ["C", ">"]);
     assert_eq!(result.markers.notes(), ["fast-acting insulin", "activity"]);
-    assert!(!result.key().control);
 }
 
 #[test]
@@ -293,24 +291,6 @@ fn two_results_in_one_minute_keep_their_seconds_simulated() {
     let first = result("R|1|^^^Glucose|93|mg/dL^P||||20260530180507");
     let second = result("R|2|^^^Glucose|93|mg/dL^P||||20260530180541");
     assert!(first.time < second.time);
-    assert_ne!(first.key(), second.key());
-}
-
-#[test]
-fn key_has_no_markers_and_no_position() {
-    let key = result("R|1|^^^Glucose|93|mg/dL^P||B||202605301805").key();
-    assert_eq!(
-        key,
-        result("R|7|^^^Glucose|93|mg/dL^P||A/X||202605301805").key()
-    );
-    let expected = RecordKey {
-        kind_group: "glucose",
-        raw_time: "202605301805".into(),
-        raw_value: "93".into(),
-        unit: "mg/dL",
-        control: false,
-    };
-    assert_eq!(key, expected);
 }
 
 #[test]
@@ -318,7 +298,6 @@ fn order_turns_glucose_into_control_and_nothing_else() {
     let mut reading = result(&glucose("93", "mg/dL^P", ""));
     reading.mark_control();
     assert_eq!(reading.kind, Kind::Control);
-    assert!(reading.key().control);
     let mut carbs = result("R|3|^^^Carb|45|1||||202605301806");
     carbs.mark_control();
     assert_eq!(carbs.kind, Kind::Carbs);

@@ -368,3 +368,58 @@ fn transmission_that_takes_half_an_hour_is_broken_off_simulated() {
     assert!(talk.reasons().contains(&deadline));
     assert_eq!(talk.results(), [1]);
 }
+
+/// The beginning of a result in a frame that leaves it open.
+fn part(number: u8) -> Vec<u8> {
+    encode(number, b"R|1|^^^Glucose|9", FrameEnd::Etb)
+}
+
+fn odd_results(talk: &mut Talk) -> Vec<Vec<u8>> {
+    let kept = talk.machine.take_collection().kept;
+    let raw = |kept: Kept| match kept.record {
+        crate::protocol::record::Record::Odd(odd) if odd.is_result => Some(kept.raw),
+        _ => None,
+    };
+    kept.into_iter().filter_map(raw).collect()
+}
+
+#[test]
+fn record_that_never_ended_is_kept_as_an_odd_one_simulated() {
+    let ends: [fn(&mut Talk); 4] = [
+        |talk| assert_eq!(talk.says(&[EOT]), NOTHING),
+        |talk| assert_eq!(talk.says(&result(6, 2)), [ACK]),
+        |talk| talk.machine.lost(),
+        |talk| talk.machine.cancel(talk.now),
+    ];
+    for end in ends {
+        let mut talk = Talk::reading(2);
+        assert_eq!(talk.says(&part(3)), [ACK]);
+        end(&mut talk);
+        assert_eq!(odd_results(&mut talk), [b"R|1|^^^Glucose|9"]);
+        assert!(odd_results(&mut talk).is_empty());
+        assert_eq!(talk.machine.tally().odd_results, 1);
+        assert!(talk.reasons().contains(&Reason::NoTerminator));
+    }
+}
+
+#[test]
+fn whole_looking_record_that_never_ended_is_no_reading_simulated() {
+    let mut talk = Talk::reading(1);
+    let text = b"R|1|^^^Glucose|93|mg/dL^P||||202605301805";
+    assert_eq!(talk.says(&encode(3, text, FrameEnd::Etb)), [ACK]);
+    talk.says(&[EOT]);
+    assert_eq!(odd_results(&mut talk), [text]);
+}
+
+#[test]
+fn record_left_open_by_a_restart_comes_again_simulated() {
+    let mut talk = Talk::reading(1);
+    assert_eq!(talk.says(&part(3)), [ACK]);
+    assert_eq!(talk.says(&[ENQ]), [ACK]);
+    assert_eq!(talk.says(&frame(1, &header(1))), [ACK]);
+    assert_eq!(talk.says(&result(2, 1)), [ACK]);
+    assert_eq!(talk.says(&last(3, "L|1||N")), [ACK]);
+    talk.says(&[EOT]);
+    assert!(talk.reasons().is_empty());
+    assert_eq!(talk.results(), [1]);
+}

@@ -246,3 +246,89 @@ fn eot_that_wakes_an_idle_meter_on_the_way_out_is_followed_up_simulated() {
     assert_eq!(talk.silence(), (300, vec![]));
     assert!(talk.is_over());
 }
+
+#[test]
+fn header_of_a_slow_meter_is_waited_for_behind_its_eot_simulated() {
+    for pace in [20, 80, 100, 300] {
+        let mut talk = Talk::woken(Goal::Read);
+        assert_eq!(talk.says_slowly(&opening(2), pace), [ACK], "{pace}");
+        assert_eq!(talk.says_slowly(&frame(1, &header(2)), pace), [ACK]);
+        assert!(talk.machine.has_started());
+    }
+}
+
+#[test]
+fn header_of_a_slow_meter_may_follow_an_eot_in_its_own_report_simulated() {
+    let mut talk = Talk::woken(Goal::Header);
+    let opening = opening(2);
+    assert_eq!(talk.says(&opening[..1]), NOTHING);
+    assert_eq!(talk.says_slowly(&opening[1..], 100), [NAK]);
+    assert_eq!(talk.says(&[EOT]), NOTHING);
+    assert!(talk.is_over() && talk.machine.header().is_some());
+}
+
+#[test]
+fn header_that_begins_late_on_a_rung_is_not_cut_off_simulated() {
+    let mut talk = Talk::woken(Goal::Read);
+    talk.now += 1_850;
+    assert_eq!(talk.says_slowly(&opening(2)[1..], 100), [ACK]);
+}
+
+#[test]
+fn header_that_stops_in_the_middle_goes_on_with_the_ladder_after_a_rung_simulated() {
+    let mut talk = Talk::woken(Goal::Read);
+    let start = talk.now;
+    assert_eq!(talk.says(&opening(2)[..60]), NOTHING);
+    while talk.now < start + 2_000 {
+        assert_eq!(talk.sent(), NOTHING);
+        talk.quiet();
+    }
+    assert_eq!((talk.now, talk.sent()), (start + 2_000, vec![X]));
+}
+
+#[test]
+fn frames_that_begin_without_end_do_not_keep_the_ladder_going_simulated() {
+    let mut talk = Talk::woken(Goal::Read);
+    let start = talk.now;
+    while !talk.is_over() {
+        talk.says(b"\x021H");
+        talk.now += 100;
+        assert!(talk.now < start + LADDER_MS + 12_000);
+    }
+    assert!(talk.machine.header().is_none());
+}
+
+#[test]
+fn slow_offer_is_still_refused_on_the_way_out_simulated() {
+    let mut talk = Talk::woken(Goal::Read);
+    talk.machine.cancel(talk.now);
+    assert_eq!(talk.says_slowly(&opening(5), 150), [NAK]);
+    assert_eq!(talk.says(&[EOT]), NOTHING);
+    assert_eq!(talk.silence(), (300, vec![]));
+    assert!(talk.is_over());
+}
+
+#[test]
+fn header_repeated_without_a_pause_is_given_up_simulated() {
+    let repeat = frame(1, &header(2));
+    for (goal, wire) in [
+        (Goal::Header, repeat.clone()),
+        (Goal::Read, repeat.clone()),
+        (Goal::Header, bad(repeat.clone())),
+        (Goal::Read, [&[EOT][..], &repeat].concat()),
+    ] {
+        let mut talk = Talk::woken(goal);
+        for _ in 0..TRIES_MAX {
+            assert_eq!(talk.says(&wire), NOTHING);
+            talk.now += 100;
+        }
+        assert_eq!(talk.says(&wire), [ACK]);
+        let start = talk.now;
+        while !talk.is_over() {
+            talk.now += 100;
+            talk.says(&wire);
+            assert!(talk.now < start + 12_000);
+        }
+        assert_eq!(talk.machine.tally().frames_given_up, 1);
+    }
+}
