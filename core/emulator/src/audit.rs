@@ -34,6 +34,12 @@ pub struct Audit {
     pub sessions_aborted: u64,
     /// Times the command mode was entered.
     pub command_sessions: u64,
+    /// SCSI commands received.
+    pub scsi_commands: u64,
+    /// Request blocks received by the registers.
+    pub requests: u64,
+    /// Times the memory was erased.
+    pub erasures: u64,
     /// Clock settings accepted, as the clock stood right after each; the newest eight.
     pub clock_settings: Vec<LocalTime>,
 }

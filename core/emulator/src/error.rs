@@ -27,6 +27,17 @@ pub enum ScenarioError {
         /// What exists.
         known: Vec<&'static str>,
     },
+    /// A key or fault exists, but not for this model.
+    NotForModel {
+        /// `key` or `fault`.
+        what: &'static str,
+        /// Its name.
+        name: &'static str,
+        /// The model.
+        model: &'static str,
+        /// What the model has.
+        known: Vec<&'static str>,
+    },
     /// A value does not fit its key.
     BadValue {
         /// The key.
@@ -62,6 +73,18 @@ impl fmt::Display for ScenarioError {
             }
             Self::UnknownFault { name, known } => {
                 write!(f, "unknown fault `{name}` (known: {})", known.join(", "))
+            }
+            Self::NotForModel {
+                what,
+                name,
+                model,
+                known,
+            } => {
+                write!(
+                    f,
+                    "virtual meter `{model}` has no {what} `{name}` (it has: {})",
+                    known.join(", ")
+                )
             }
             Self::BadValue {
                 key,

@@ -1,12 +1,23 @@
 //! Faults a scenario can ask for, each observable by the host.
 
-use crate::catalog::KeyEntry;
+use std::sync::LazyLock;
+
+use crate::catalog::{CONTOUR, KeyEntry, METERS, VERIO, entries_of, key};
 use crate::error::ScenarioError;
+use crate::family::{Family, FamilyKind};
 
 /// Largest delay of `slow`.
 const SLOWEST_MS: u32 = 600_000;
 
-/// One requested fault. `n` counts results from 1 unless said otherwise.
+/// Most tests that can be taken while a meter is being read.
+const MOST_LATE_TESTS: i32 = 5;
+/// Result with an unknown meal byte unless another one is named.
+const MEAL_AT: &str = "3";
+
+/// One requested fault.
+///
+/// `n` counts results from 1 unless said otherwise; requests and replies of the
+/// Verio family count from 1 as well, repeated ones again.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Fault {
     /// Bad checksum in result n once; 0 is the header.
@@ -53,92 +64,237 @@ pub(crate) enum Fault {
     SingleHeader,
     /// The clock is refused because a pump owns it.
     Pump,
+    /// Reading reply n ends with CHECK CONDITION once.
+    Check(u32),
+    /// Wrong CRC in reply n once.
+    Crc(u32),
+    /// Wrong CRC in reply n and in every reply to the same request.
+    CrcForever(u32),
+    /// The reserved byte of result n is not zero.
+    Layout(u32),
+    /// This meal byte in result n.
+    Meal(u8, u32),
+    /// Request n is not processed.
+    Refuse(u32),
+    /// Reading reply n transfers nothing once.
+    Residue(u32),
+    /// Error status in reply n once.
+    Status(u32),
 }
 
-/// Names, default arguments and meanings of all faults.
+/// Names, default arguments and meanings of all faults; not every model has each of them.
 pub fn faults() -> &'static [KeyEntry] {
-    const LIST: &[KeyEntry] = &[
-        entry(
+    static LIST: LazyLock<Vec<KeyEntry>> =
+        LazyLock::new(|| FAULTS.iter().map(|(_, entry)| *entry).collect());
+    &LIST
+}
+
+/// Lists the faults of one model; none when there is no such model.
+pub fn faults_of(model: &str) -> Vec<KeyEntry> {
+    let kind = Family::find(model).map(Family::kind);
+    entries_of(FAULTS, kind).collect()
+}
+
+#[cfg(test)]
+pub(crate) fn contour_faults() -> impl Iterator<Item = KeyEntry> {
+    entries_of(FAULTS, Some(FamilyKind::Contour))
+}
+
+#[cfg(test)]
+pub(crate) fn verio_faults() -> impl Iterator<Item = KeyEntry> {
+    entries_of(FAULTS, Some(FamilyKind::Verio))
+}
+
+const FAULTS: &[(&[FamilyKind], KeyEntry)] = &[
+    (
+        CONTOUR,
+        key(
             "ack-lost",
             "3",
             "the acknowledgement of result n is not seen; it comes again",
         ),
-        entry(
+    ),
+    (
+        VERIO,
+        key(
+            "check",
+            "8",
+            "reading reply n ends with CHECK CONDITION, once",
+        ),
+    ),
+    (
+        CONTOUR,
+        key(
             "checksum",
             "3",
             "result n (0: the header) has a bad checksum until it is NAKed",
         ),
-        entry(
+    ),
+    (
+        CONTOUR,
+        key(
             "checksum-forever",
             "3",
             "result n (0: the header) always has a bad checksum",
         ),
-        entry("count", "1", "the result count in the header is off by k"),
-        entry("cut", "3", "end of transmission after n results"),
-        entry("dead", "3", "silent for ever after n results"),
-        entry(
+    ),
+    (
+        METERS,
+        key(
+            "count",
+            "1",
+            "the result count in the header is off by k; Verio family: k tests are taken before the second count",
+        ),
+    ),
+    (VERIO, key("crc", "8", "reply n has a wrong CRC, once")),
+    (
+        VERIO,
+        key(
+            "crc-forever",
+            "8",
+            "reply n, and every reply to the same request, has a wrong CRC",
+        ),
+    ),
+    (
+        CONTOUR,
+        key("cut", "3", "end of transmission after n results"),
+    ),
+    (CONTOUR, key("dead", "3", "silent for ever after n results")),
+    (
+        CONTOUR,
+        key(
             "duplicate",
             "5",
             "result n comes again although acknowledged (5 is frame 7)",
         ),
-        entry(
+    ),
+    (
+        CONTOUR,
+        key(
             "empty-report",
             "3",
             "a report of length 0 in the middle of result n",
         ),
-        entry("gap", "3", "a frame number is skipped before result n"),
-        entry("garbage", "3", "junk bytes before result n"),
-        entry("mute", "", "never answers"),
-        entry("nak", "", "the first wake-up is answered by NAK"),
-        entry(
+    ),
+    (
+        CONTOUR,
+        key("gap", "3", "a frame number is skipped before result n"),
+    ),
+    (CONTOUR, key("garbage", "3", "junk bytes before result n")),
+    (
+        VERIO,
+        key("layout", "3", "the reserved byte of result n is not zero"),
+    ),
+    (
+        VERIO,
+        key(
+            "meal",
+            "3",
+            "VALUE[:n]: result n (3) has this meal byte, 0 to 255",
+        ),
+    ),
+    (CONTOUR, key("mute", "", "never answers")),
+    (
+        CONTOUR,
+        key("nak", "", "the first wake-up is answered by NAK"),
+    ),
+    (
+        CONTOUR,
+        key(
             "no-terminator",
             "",
             "end of transmission without the terminator record",
         ),
-        entry(
+    ),
+    (
+        METERS,
+        key(
             "odd",
             "3",
-            "result n cannot be parsed though its checksum is right",
+            "result n cannot be parsed though its checksum is right; Verio family: its value is impossible",
         ),
-        entry(
+    ),
+    (
+        CONTOUR,
+        key(
             "prefix",
             "3",
             "a report of result n has a wrong prefix until it is NAKed",
         ),
-        entry(
+    ),
+    (
+        CONTOUR,
+        key(
             "pump",
             "",
             "clock reads and settings are refused: a pump owns the clock",
         ),
-        entry(
+    ),
+    (
+        VERIO,
+        key(
+            "refuse",
+            "8",
+            "request n is not processed: its register reads back the request",
+        ),
+    ),
+    (
+        VERIO,
+        key(
+            "residue",
+            "8",
+            "reading reply n transfers nothing though its status is good, once",
+        ),
+    ),
+    (
+        CONTOUR,
+        key(
             "restart",
             "3",
             "enquiry after n results, then everything starts again",
         ),
-        entry("single-header", "", "one header only, without the enquiry"),
-        entry(
+    ),
+    (
+        CONTOUR,
+        key("single-header", "", "one header only, without the enquiry"),
+    ),
+    (
+        METERS,
+        key(
             "slow",
             "1000",
             "every answer takes that many virtual milliseconds",
         ),
-        entry("stall", "3", "silent after n results until a NAK arrives"),
-        entry("terminator", "T", "the terminator has another code than N"),
-        entry("unplug", "3", "the device vanishes after n results"),
-    ];
-    LIST
-}
-
-const fn entry(name: &'static str, default: &'static str, meaning: &'static str) -> KeyEntry {
-    KeyEntry {
-        name,
-        default,
-        meaning,
-    }
-}
+    ),
+    (
+        METERS,
+        key(
+            "stall",
+            "3",
+            "silent after n results until a NAK arrives; Verio family: reading reply n stalls, once",
+        ),
+    ),
+    (
+        VERIO,
+        key("status", "8", "reply n has error status 09, once"),
+    ),
+    (
+        CONTOUR,
+        key("terminator", "T", "the terminator has another code than N"),
+    ),
+    (
+        METERS,
+        key(
+            "unplug",
+            "3",
+            "the device vanishes after n results; Verio family: after n replies",
+        ),
+    ),
+];
 
 impl Fault {
-    /// Reads `NAME[:argument]`.
-    pub(crate) fn parse(text: &str) -> Result<Self, ScenarioError> {
+    /// Reads `NAME[:argument]` for a model.
+    pub(crate) fn parse(text: &str, family: Family) -> Result<Self, ScenarioError> {
         let (name, argument) = text
             .split_once(':')
             .map_or((text, None), |(n, a)| (n, Some(a)));
@@ -148,6 +304,16 @@ impl Fault {
                 known: faults().iter().map(|f| f.name).collect(),
             });
         };
+        let kind = family.kind();
+        let here = || entries_of(FAULTS, Some(kind));
+        if here().all(|fault| fault.name != known.name) {
+            return Err(ScenarioError::NotForModel {
+                what: "fault",
+                name: known.name,
+                model: family.entry().key,
+                known: here().map(|fault| fault.name).collect(),
+            });
+        }
         let bad = |expected: &'static str| ScenarioError::BadValue {
             key: "fault",
             value: text.to_owned(),
@@ -160,25 +326,45 @@ impl Fault {
         let at = || {
             argument
                 .parse::<u32>()
-                .map_err(|_| bad("the number of a result"))
+                .map_err(|_| bad("the number of a result or reply"))
         };
         Ok(match name {
             "ack-lost" => Self::AckLost(at()?),
             "checksum" => Self::Checksum(at()?),
             "checksum-forever" => Self::ChecksumForever(at()?),
+            "check" => Self::Check(at()?),
+            "count" if kind == FamilyKind::Verio => Self::Count(
+                argument
+                    .parse()
+                    .ok()
+                    .filter(|count| (1..=MOST_LATE_TESTS).contains(count))
+                    .ok_or_else(|| bad("a number from 1 to 5"))?,
+            ),
             "count" => Self::Count(argument.parse().map_err(|_| bad("a whole number"))?),
+            "crc" => Self::Crc(at()?),
+            "crc-forever" => Self::CrcForever(at()?),
             "cut" => Self::Cut(at()?),
             "dead" => Self::Dead(at()?),
             "duplicate" => Self::Duplicate(at()?),
             "empty-report" => Self::EmptyReport(at()?),
             "gap" => Self::Gap(at()?),
             "garbage" => Self::Garbage(at()?),
+            "layout" => Self::Layout(at()?),
+            "meal" => {
+                let (meal, at) = argument.split_once(':').unwrap_or((argument, MEAL_AT));
+                match (meal.parse(), at.parse()) {
+                    (Ok(meal), Ok(at)) => Self::Meal(meal, at),
+                    _ => return Err(bad("a meal byte from 0 to 255 and the number of a result")),
+                }
+            }
             "mute" => Self::Mute,
             "nak" => Self::Nak,
             "no-terminator" => Self::NoTerminator,
             "odd" => Self::Odd(at()?),
             "prefix" => Self::Prefix(at()?),
             "pump" => Self::Pump,
+            "refuse" => Self::Refuse(at()?),
+            "residue" => Self::Residue(at()?),
             "restart" => Self::Restart(at()?),
             "single-header" => Self::SingleHeader,
             "slow" => Self::Slow(
@@ -187,6 +373,7 @@ impl Fault {
                     .ok_or_else(|| bad("milliseconds up to 600000"))?,
             ),
             "stall" => Self::Stall(at()?),
+            "status" => Self::Status(at()?),
             "terminator" => {
                 let mut chars = argument.chars();
                 match (chars.next(), chars.next()) {
@@ -238,10 +425,21 @@ impl Faults {
 mod tests {
     use super::*;
 
+    fn parse(text: &str) -> Result<Fault, ScenarioError> {
+        Fault::parse(text, Family::find("contour-usb").unwrap())
+    }
+
+    fn parse_verio(text: &str) -> Result<Fault, ScenarioError> {
+        Fault::parse(text, Family::find("verio").unwrap())
+    }
+
     #[test]
     fn parses_every_listed_fault_with_its_default() {
-        for fault in faults() {
-            assert!(Fault::parse(fault.name).is_ok(), "{}", fault.name);
+        for fault in contour_faults() {
+            assert!(parse(fault.name).is_ok(), "{}", fault.name);
+        }
+        for fault in verio_faults() {
+            assert!(parse_verio(fault.name).is_ok(), "{}", fault.name);
         }
         let names: Vec<&str> = faults().iter().map(|f| f.name).collect();
         assert!(names.is_sorted());
@@ -249,16 +447,46 @@ mod tests {
 
     #[test]
     fn reads_arguments() {
-        assert_eq!(Fault::parse("count:-2"), Ok(Fault::Count(-2)));
-        assert_eq!(Fault::parse("terminator:Q"), Ok(Fault::Terminator('Q')));
-        assert_eq!(Fault::parse("unplug:7"), Ok(Fault::Unplug(7)));
-        assert_eq!(Fault::parse("duplicate"), Ok(Fault::Duplicate(5)));
+        assert_eq!(parse("count:-2"), Ok(Fault::Count(-2)));
+        assert_eq!(parse("terminator:Q"), Ok(Fault::Terminator('Q')));
+        assert_eq!(parse("unplug:7"), Ok(Fault::Unplug(7)));
+        assert_eq!(parse("duplicate"), Ok(Fault::Duplicate(5)));
+    }
+
+    #[test]
+    fn reads_arguments_of_the_verio_family() {
+        assert_eq!(parse_verio("meal"), Ok(Fault::Meal(3, 3)));
+        assert_eq!(parse_verio("meal:255:7"), Ok(Fault::Meal(255, 7)));
+        assert_eq!(parse_verio("crc"), Ok(Fault::Crc(8)));
+        assert_eq!(parse_verio("count:5"), Ok(Fault::Count(5)));
+        for text in [
+            "meal:256", "meal:3:x", "meal:", "count:0", "count:-1", "crc:x",
+        ] {
+            assert!(
+                matches!(parse_verio(text), Err(ScenarioError::BadValue { .. })),
+                "{text}"
+            );
+        }
+    }
+
+    #[test]
+    fn says_when_a_fault_is_not_for_the_model() {
+        let error = parse_verio("nak").unwrap_err();
+        let text = "virtual meter `verio` has no fault `nak` (it has: check, count, crc, \
+                    crc-forever, layout, meal, odd, refuse, residue, slow, stall, status, unplug)";
+        assert_eq!(error.to_string(), text);
+        assert!(matches!(
+            parse("crc"),
+            Err(ScenarioError::NotForModel { .. })
+        ));
+        assert_eq!(faults_of("usb-stick"), []);
+        assert_eq!(faults_of("select-plus").len(), 13);
     }
 
     #[test]
     fn rejects_wrong_names_and_arguments() {
         assert!(matches!(
-            Fault::parse("checksm"),
+            parse("checksm"),
             Err(ScenarioError::UnknownFault { known, .. }) if known.contains(&"checksum")
         ));
         for text in [
@@ -269,7 +497,7 @@ mod tests {
             "slow:9999999",
         ] {
             assert!(
-                matches!(Fault::parse(text), Err(ScenarioError::BadValue { .. })),
+                matches!(parse(text), Err(ScenarioError::BadValue { .. })),
                 "{text}"
             );
         }

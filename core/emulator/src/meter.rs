@@ -45,6 +45,33 @@ impl fmt::Display for Unplugged {
 
 impl std::error::Error for Unplugged {}
 
+/// What a virtual meter is plugged into.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum LinkKind {
+    /// HID reports: [`HidMeter`].
+    Hid,
+    /// SCSI commands: [`ScsiMeter`](crate::ScsiMeter).
+    Scsi,
+}
+
+/// A HID device that is not there.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Absent;
+
+impl HidMeter for Absent {
+    fn write(&mut self, _report: &[u8]) -> Result<(), Unplugged> {
+        Err(Unplugged)
+    }
+
+    fn read(&mut self, _wait_ms: u32) -> Result<Answer, Unplugged> {
+        Err(Unplugged)
+    }
+
+    fn audit(&self) -> Audit {
+        Audit::default()
+    }
+}
+
 /// The ids in a USB device descriptor.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub struct UsbIds {

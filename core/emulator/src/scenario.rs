@@ -4,12 +4,16 @@ use std::sync::Arc;
 
 use crate::catalog::ModelEntry;
 use crate::civil::LocalTime;
-use crate::contour::model::Model;
+use crate::contour;
 use crate::contour::session::ContourMeter;
+use crate::family::Family;
 use crate::faults::Fault;
-use crate::meter::{HidMeter, UsbIds};
-use crate::records::{Record, generate};
+use crate::meter::{Absent, HidMeter, LinkKind, UsbIds};
+use crate::scsi::ScsiMeter;
 use crate::truth::{SetAside, Truth};
+use crate::verio;
+use crate::verio::meter::VerioMeter;
+use crate::verio::stick::{Looks, Stick};
 
 /// The meter's clock runs that much ahead of the newest result unless told otherwise.
 const CLOCK_AFTER_END_S: i64 = 7 * 60;
@@ -64,7 +68,7 @@ pub(crate) enum Align {
 /// The same text always gives the same readings and the same bytes.
 #[derive(Clone, Debug)]
 pub struct Scenario {
-    pub(crate) model: &'static Model,
+    pub(crate) family: Family,
     pub(crate) records: u32,
     pub(crate) unit: Unit,
     pub(crate) seed: u64,
@@ -75,52 +79,116 @@ pub struct Scenario {
     pub(crate) pace_ms: u32,
     pub(crate) found: Found,
     pub(crate) align: Align,
+    pub(crate) counter: u16,
+    pub(crate) looks: Looks,
     pub(crate) faults: Vec<Fault>,
 }
 
 impl Scenario {
-    /// Builds the meter, as just plugged in.
-    pub fn meter(&self) -> Box<dyn HidMeter> {
-        Box::new(ContourMeter::new(
-            Arc::new(self.clone()),
-            generate(self).into(),
-        ))
+    /// What the meter is plugged into.
+    pub fn link(&self) -> LinkKind {
+        self.family.entry().link
     }
 
-    /// The results a correct reader must report, in meter order.
+    /// Builds the HID meter, as just plugged in; an unplugged one when the model has another link.
+    pub fn meter(&self) -> Box<dyn HidMeter> {
+        self.hid_meter().unwrap_or_else(|| Box::new(Absent))
+    }
+
+    /// Builds the meter, as just plugged in, when it is a HID device.
+    pub fn hid_meter(&self) -> Option<Box<dyn HidMeter>> {
+        let Family::Contour(model) = self.family else {
+            return None;
+        };
+        let records = contour::records::generate(model, self).into();
+        let meter = ContourMeter::new(model, Arc::new(self.clone()), records);
+        Some(Box::new(meter))
+    }
+
+    /// Builds the meter, as just plugged in, when it is a disk.
+    pub fn scsi_meter(&self) -> Option<Box<dyn ScsiMeter>> {
+        match self.family {
+            Family::Contour(_) => None,
+            Family::Verio(model) => Some(Box::new(VerioMeter::new(model, self.clone()))),
+            Family::Stick => Some(Box::new(Stick::new(self.looks))),
+        }
+    }
+
+    /// The results a correct reader must report, in meter order: Contour oldest first, Verio
+    /// newest first.
     ///
     /// Faults that cut a session short do not shorten this list; records made unparsable are in
     /// [`set_aside`](Self::set_aside) instead.
     pub fn truth(&self) -> Vec<Truth> {
-        let records = generate(self).into_iter();
-        records
-            .filter(|record| record.odd.is_none())
-            .map(|record| record.truth)
-            .collect()
+        match self.family {
+            Family::Contour(model) => contour::records::generate(model, self)
+                .into_iter()
+                .filter(|record| record.odd.is_none())
+                .map(|record| Truth {
+                    sent: record.text(),
+                    ..record.truth
+                })
+                .collect(),
+            Family::Verio(model) => verio::records::generate(model, self)
+                .into_iter()
+                .filter(|record| record.odd.is_none())
+                .map(|record| record.truth)
+                .collect(),
+            Family::Stick => Vec::new(),
+        }
     }
 
     /// The records a correct reader must keep raw, with a reason.
     pub fn set_aside(&self) -> Vec<SetAside> {
-        let records = generate(self).into_iter();
-        let odd = |record: Record| {
-            let reason = record.odd?.reason();
-            Some(SetAside {
-                position: record.truth.position,
-                text: record.text(),
-                reason,
-            })
-        };
-        records.filter_map(odd).collect()
+        match self.family {
+            Family::Contour(model) => contour::records::generate(model, self)
+                .into_iter()
+                .filter_map(|record| {
+                    Some(SetAside {
+                        position: record.truth.position,
+                        reason: record.odd?.reason(),
+                        text: record.text(),
+                    })
+                })
+                .collect(),
+            Family::Verio(model) => verio::records::generate(model, self)
+                .into_iter()
+                .filter_map(|record| {
+                    Some(SetAside {
+                        position: record.truth.position,
+                        reason: record.odd?,
+                        text: record.truth.sent,
+                    })
+                })
+                .collect(),
+            Family::Stick => Vec::new(),
+        }
     }
 
     /// The listing of the model.
     pub fn model(&self) -> &'static ModelEntry {
-        &self.model.entry
+        self.family.entry()
+    }
+
+    /// The model text that the meter tells, where the protocol has one.
+    pub fn model_text(&self) -> Option<&'static str> {
+        match self.family {
+            Family::Verio(model) => Some(model.text),
+            Family::Contour(_) | Family::Stick => None,
+        }
+    }
+
+    /// The software version text that the meter tells, where the protocol has one.
+    pub fn software_text(&self) -> Option<&'static str> {
+        match self.family {
+            Family::Verio(model) => Some(model.software),
+            Family::Contour(_) | Family::Stick => None,
+        }
     }
 
     /// USB ids.
     pub fn usb(&self) -> UsbIds {
-        self.model.entry.usb
+        self.family.entry().usb
     }
 
     /// The serial a correct reader reports: regional form, no blanks, upper case.
@@ -128,9 +196,12 @@ impl Scenario {
         self.serial_raw().replace(' ', "").to_ascii_uppercase()
     }
 
-    /// The serial component of the header, unchanged.
+    /// The serial that the meter tells, unchanged.
     pub fn serial_raw(&self) -> String {
-        format!("{}{}", self.model.region, self.serial)
+        match self.family {
+            Family::Contour(model) => format!("{}{}", model.region, self.serial),
+            Family::Verio(_) | Family::Stick => self.serial.clone(),
+        }
     }
 
     /// The serial without its regional part.
@@ -140,23 +211,31 @@ impl Scenario {
 
     /// The serial in the USB descriptor, for models known to have one.
     pub fn usb_serial(&self) -> Option<String> {
-        let digits: String = self.serial.chars().filter(char::is_ascii_digit).collect();
-        self.model
-            .usb_serial
-            .then(|| format!("{digits:0>USB_SERIAL_WIDTH$}"))
+        match self.family {
+            Family::Contour(model) => {
+                let digits = self.serial.chars().filter(char::is_ascii_digit);
+                let digits: String = digits.collect();
+                model
+                    .usb_serial
+                    .then(|| format!("{digits:0>USB_SERIAL_WIDTH$}"))
+            }
+            Family::Verio(_) | Family::Stick => Some(self.serial.clone()),
+        }
     }
 
-    /// Unit of the glucose values.
+    /// Unit of the glucose values; for the Verio family the unit of its display only, the values
+    /// are always in mg/dL.
     pub fn unit(&self) -> Unit {
         self.unit
     }
 
-    /// Number of stored results, those that cannot be parsed included.
+    /// Number of results stored when the meter is plugged in, those that cannot be parsed included.
     pub fn records(&self) -> u32 {
         self.records
     }
 
-    /// Real milliseconds the link should let pass per report; not used by the meter itself.
+    /// Real milliseconds the link should let pass per report or SCSI command; not used by the
+    /// meter itself.
     pub fn pace_ms(&self) -> u32 {
         self.pace_ms
     }

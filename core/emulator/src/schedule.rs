@@ -53,7 +53,7 @@ pub(crate) struct Slot {
 /// Lays out all results, oldest first; the newest is at the scenario's end.
 pub(crate) fn schedule(scenario: &Scenario) -> Vec<Slot> {
     let count = usize::try_from(scenario.records).unwrap_or(0);
-    let seconds = scenario.model.result_seconds;
+    let seconds = scenario.family.result_seconds();
     let mut times = spread(scenario, count);
     if count >= ROOM_FOR_SPECIALS {
         visit_changes(scenario, &mut times);
@@ -73,6 +73,19 @@ pub(crate) fn schedule(scenario: &Scenario) -> Vec<Slot> {
         share_minute(&mut slots, count / 3, seconds, false);
     }
     slots
+}
+
+/// Spreads roles over the results that are not reserved for something else.
+pub(crate) fn hand_out<T: Copy>(wanted: &[T], slots: &[Slot]) -> Vec<Option<T>> {
+    let mut roles = vec![None; slots.len()];
+    let mut free: Vec<usize> = (0..slots.len()).filter(|at| !slots[*at].reserved).collect();
+    // The newest result is an ordinary one.
+    free.pop();
+    let step = (free.len() / wanted.len().max(1)).max(1);
+    for (at, role) in free.into_iter().step_by(step).zip(wanted) {
+        roles[at] = Some(*role);
+    }
+    roles
 }
 
 /// Spreads the results over days with several tests each.

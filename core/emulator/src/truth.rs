@@ -130,14 +130,21 @@ pub struct Truth {
     pub reference: Option<&'static str>,
     /// Insulin type, for insulin.
     pub insulin_type: Option<InsulinType>,
-    /// The value exactly as sent.
+    /// The value exactly as sent; the decimal of a number sent in binary.
     pub raw_value: String,
-    /// The unit field exactly as sent, reference component included.
+    /// The unit field exactly as sent, reference component included; `mg/dL` for the Verio
+    /// family, which sends none.
     pub raw_unit: String,
-    /// The marker field exactly as sent.
+    /// The marker field exactly as sent; for the Verio family the meal byte as two hexadecimal
+    /// digits, empty when it is zero.
     pub markers: String,
-    /// The time field exactly as sent.
+    /// The time field exactly as sent; the decimal of a number sent in binary.
     pub raw_time: String,
+    /// The meter's lifetime counter of this result, for the Verio family.
+    pub counter: Option<u16>,
+    /// The record as sent: its text (Contour), or the 16 bytes behind the status in lower-case
+    /// hexadecimal digits (Verio).
+    pub sent: String,
 }
 
 impl Truth {
@@ -161,7 +168,8 @@ impl Truth {
 pub struct SetAside {
     /// Position in the download, from 1.
     pub position: u32,
-    /// The record text as sent.
+    /// The record as sent: its text (Contour), or the 16 bytes behind the status in lower-case
+    /// hexadecimal digits (Verio).
     pub text: String,
     /// What is wrong with it.
     pub reason: &'static str,

@@ -1,11 +1,12 @@
 //! Reads the text of a `virtual:` selector.
 
-use crate::catalog::{catalog, keys};
+use crate::catalog::{catalog, keys, keys_of};
 use crate::civil::LocalTime;
-use crate::contour::model::MODELS;
 use crate::error::ScenarioError;
+use crate::family::Family;
 use crate::faults::Fault;
 use crate::scenario::{Align, Found, Scenario, Unit};
+use crate::verio::stick::Looks;
 
 /// Most results a meter can be asked to hold.
 const MOST_RECORDS: u32 = 10_000;
@@ -21,18 +22,18 @@ const YEARS: std::ops::RangeInclusive<u16> = 2001..=2098;
 /// Parses `MODEL[?key=value&…]`, the part after `virtual:`.
 pub fn parse(uri: &str) -> Result<Scenario, ScenarioError> {
     let (name, query) = uri.split_once('?').unwrap_or((uri, ""));
-    let Some(model) = MODELS.iter().find(|model| model.entry.key == name) else {
+    let Some(family) = Family::find(name) else {
         return Err(ScenarioError::UnknownModel {
             name: name.to_owned(),
             known: catalog().iter().map(|entry| entry.key).collect(),
         });
     };
     let mut scenario = Scenario {
-        model,
-        records: 300,
-        unit: model.unit,
+        family,
+        records: family.records(),
+        unit: family.unit(),
         seed: 1,
-        serial: model.serial.to_owned(),
+        serial: family.serial().to_owned(),
         end: LocalTime {
             year: 2026,
             month: 5,
@@ -46,6 +47,8 @@ pub fn parse(uri: &str) -> Result<Scenario, ScenarioError> {
         pace_ms: 0,
         found: Found::Idle,
         align: Align::None,
+        counter: 201,
+        looks: Looks::Stick,
         faults: Vec::new(),
     };
     let mut seen = Vec::new();
@@ -57,6 +60,15 @@ pub fn parse(uri: &str) -> Result<Scenario, ScenarioError> {
                 known: keys().iter().map(|entry| entry.name).collect(),
             });
         };
+        let here = keys_of(name);
+        if here.iter().all(|entry| entry.name != known.name) {
+            return Err(ScenarioError::NotForModel {
+                what: "key",
+                name: known.name,
+                model: family.entry().key,
+                known: here.iter().map(|entry| entry.name).collect(),
+            });
+        }
         if known.name != "fault" && seen.contains(&known.name) {
             return Err(ScenarioError::RepeatedKey { key: known.name });
         }
@@ -122,9 +134,20 @@ fn apply(scenario: &mut Scenario, key: &'static str, value: &str) -> Result<(), 
                 _ => return Err(bad("none, first or second")),
             }
         }
+        "counter" => {
+            scenario.counter = value.parse().map_err(|_| bad("a number from 0 to 65535"))?;
+        }
+        "looks" => {
+            scenario.looks = match value {
+                "stick" => Looks::Stick,
+                "inquiry" => Looks::Inquiry,
+                "boot" => Looks::Boot,
+                _ => return Err(bad("stick, inquiry or boot")),
+            }
+        }
         _ => {
             for name in value.split(['+', ' ', ',']).filter(|name| !name.is_empty()) {
-                scenario.faults.push(Fault::parse(name)?);
+                scenario.faults.push(Fault::parse(name, scenario.family)?);
             }
         }
     }
@@ -228,6 +251,36 @@ mod tests {
     }
 
     #[test]
+    fn says_when_a_key_is_not_for_the_model() {
+        let error = parse("verio?state=idle").unwrap_err();
+        let text = "virtual meter `verio` has no key `state` (it has: records, unit, seed, serial, \
+                    end, days, clock, pace_ms, counter, fault)";
+        assert_eq!(error.to_string(), text);
+        for uri in [
+            "contour-usb?counter=1",
+            "usb-stick?records=1",
+            "verio?looks=boot",
+        ] {
+            let error = parse(uri).unwrap_err();
+            assert!(
+                matches!(error, ScenarioError::NotForModel { .. }),
+                "{uri}: {error}"
+            );
+        }
+        for uri in [
+            "verio?counter=65536",
+            "usb-stick?looks=x",
+            "verio?records=10001",
+        ] {
+            let error = parse(uri).unwrap_err();
+            assert!(
+                matches!(error, ScenarioError::BadValue { .. }),
+                "{uri}: {error}"
+            );
+        }
+    }
+
+    #[test]
     fn spells_serials_as_the_header_and_the_reader_do() {
         let link = parse("contour-next-link").unwrap();
         assert_eq!(
@@ -239,5 +292,13 @@ mod tests {
         assert_eq!(usb.serial(), "7390-7654321");
         assert_eq!(parse("contour-plus-blue").unwrap().serial(), "7951H5001234");
         assert_eq!(link.usb_serial(), None);
+        let verio = parse("verio-flex?serial=zbcdf3g7").unwrap();
+        assert_eq!(
+            (verio.serial().as_str(), verio.serial_raw().as_str()),
+            ("ZBCDF3G7", "zbcdf3g7")
+        );
+        assert_eq!(verio.usb_serial().as_deref(), Some("zbcdf3g7"));
+        assert_eq!(verio.model_text(), Some("Verio Flex"));
+        assert_eq!((usb.model_text(), usb.software_text()), (None, None));
     }
 }

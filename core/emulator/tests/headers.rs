@@ -2,7 +2,7 @@
 
 mod support;
 
-use support::{Host, scenario};
+use support::{Host, contour_models, scenario};
 
 /// Product field, info list, clock and what follows it.
 fn header(uri: &str) -> (Vec<String>, Vec<String>, Vec<String>) {
@@ -191,7 +191,7 @@ fn newest_models_follow_the_next_one_without_the_last_field() {
 
 #[test]
 fn fills_whole_reports_on_request() {
-    for model in glucopipe_emulator::catalog() {
+    for model in contour_models() {
         let mut host = Host::open(&format!("{}?records=0&align=first", model.key));
         let session = host.download();
         assert_eq!(
@@ -248,9 +248,7 @@ fn has_the_shape_of_captured_headers() {
         let fields: Vec<&str> = text.split('|').collect();
         let product: Vec<&str> = fields[3].split('^').collect();
         let code: String = product[0].chars().filter(char::is_ascii_digit).collect();
-        let Some(model) = glucopipe_emulator::catalog()
-            .iter()
-            .find(|model| model.product_code.to_string() == code)
+        let Some(model) = contour_models().find(|model| model.product_code.to_string() == code)
         else {
             continue;
         };

@@ -4,8 +4,8 @@ mod support;
 
 use std::collections::BTreeSet;
 
-use glucopipe_emulator::{InsulinType, Kind, Meal, Range, Truth, catalog};
-use support::{Host, assert_agrees, scenario};
+use glucopipe_emulator::{InsulinType, Kind, Meal, Range, Truth};
+use support::{Host, assert_agrees, contour_models, scenario};
 
 fn find<'a>(truth: &'a [Truth], markers: &str) -> &'a Truth {
     let found = truth.iter().find(|t| t.markers == markers);
@@ -14,7 +14,7 @@ fn find<'a>(truth: &'a [Truth], markers: &str) -> &'a Truth {
 
 #[test]
 fn sends_what_the_truth_says_on_every_model() {
-    for model in catalog() {
+    for model in contour_models() {
         for unit in ["mg/dL", "mmol/L"] {
             let scenario = scenario(&format!("{}?unit={unit}", model.key));
             let truth = scenario.truth();
@@ -37,7 +37,7 @@ fn sends_what_the_truth_says_on_every_model() {
 
 #[test]
 fn shows_every_marker_token() {
-    for model in catalog() {
+    for model in contour_models() {
         let truth = scenario(model.key).truth();
         let seen: BTreeSet<&str> = truth.iter().flat_map(|t| t.markers.split('/')).collect();
         for token in "< > C B A D I S X Z1 Z2 Z3 Z4 Z5 Z6 Z7 Z8 Z9 ZA ZB ZC".split(' ') {
@@ -98,7 +98,7 @@ fn reports_limits_for_hi_and_lo_but_sends_the_neighbour() {
 
 #[test]
 fn stores_carbs_and_insulin_on_the_next_usb_only() {
-    for model in catalog() {
+    for model in contour_models() {
         let truth = scenario(model.key).truth();
         let logbook = truth
             .iter()
@@ -135,7 +135,7 @@ fn stores_carbs_and_insulin_on_the_next_usb_only() {
 
 #[test]
 fn has_frames_of_exactly_one_report() {
-    for model in catalog() {
+    for model in contour_models() {
         for unit in ["mg/dL", "mmol/L"] {
             let session = Host::open(&format!("{}?unit={unit}", model.key)).download();
             let full = session

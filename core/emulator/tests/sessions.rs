@@ -4,8 +4,7 @@
 
 mod support;
 
-use glucopipe_emulator::catalog;
-use support::{ACK, ENQ, EOT, Host, NAK, Token, assert_agrees, scenario};
+use support::{ACK, ENQ, EOT, Host, NAK, Token, assert_agrees, contour_models, scenario};
 
 const WAKES: [(&str, &[u8]); 9] = [
     ("contour-usb", b"\x04"),
@@ -87,7 +86,7 @@ fn runs_the_captured_session_of_an_empty_meter() {
 
 #[test]
 fn ends_by_eot_except_on_the_next_one() {
-    for model in catalog() {
+    for model in contour_models() {
         let mut host = Host::open(&format!("{}?records=20", model.key));
         let session = host.download();
         assert_eq!(
@@ -180,7 +179,7 @@ fn ends_on_eot_in_the_data_phase() {
 
 #[test]
 fn can_be_read_from_every_state_it_is_found_in() {
-    for model in catalog() {
+    for model in contour_models() {
         for state in ["idle", "frame", "command", "enq"] {
             let scenario = scenario(&format!("{}?records=15&state={state}", model.key));
             let mut host = Host::new(&scenario);

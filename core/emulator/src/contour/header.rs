@@ -1,5 +1,6 @@
 //! Text of the header record (contour.md section 5.1).
 
+use super::model::Model;
 use crate::civil::LocalTime;
 use crate::frame::{FRAME_OVERHEAD, PAYLOAD_MAX};
 use crate::rng::Rng;
@@ -41,27 +42,29 @@ pub(crate) fn password(rng: &mut Rng) -> String {
 
 /// Builds the record text.
 pub(crate) fn text(
+    model: &Model,
     scenario: &Scenario,
     which: Transmission,
     password: &str,
     count: i64,
     clock: LocalTime,
 ) -> String {
-    let bare = compose(scenario, which, password, count, clock, "");
+    let bare = compose(model, scenario, which, password, count, clock, "");
     let length = bare.len() + FRAME_OVERHEAD;
     let length = match (scenario.align, which) {
         // EOT in front, ENQ behind unless it comes later.
-        (Align::First, Transmission::Offer) if scenario.model.enquiry_apart => length + 1,
+        (Align::First, Transmission::Offer) if model.enquiry_apart => length + 1,
         (Align::First, Transmission::Offer) => length + 2,
         (Align::Second, Transmission::Data) => length,
         _ => return bare,
     };
     let rest = (length + FILLER.len()) % PAYLOAD_MAX;
     let filler = format!("{FILLER}{}", "0".repeat(PAYLOAD_MAX - rest));
-    compose(scenario, which, password, count, clock, &filler)
+    compose(model, scenario, which, password, count, clock, &filler)
 }
 
 fn compose(
+    model: &Model,
     scenario: &Scenario,
     which: Transmission,
     password: &str,
@@ -69,13 +72,12 @@ fn compose(
     clock: LocalTime,
     filler: &str,
 ) -> String {
-    let model = scenario.model;
     let mut product = format!(
         "{}{}^{}^{}",
         model.prefix,
         model.entry.product_code,
         model.versions,
-        scenario.serial_raw()
+        model.region.to_owned() + &scenario.serial
     );
     if let Some(sku) = model.sku {
         product.push('^');
@@ -84,7 +86,7 @@ fn compose(
     if let Some(lead) = model.extra {
         product.push('^');
         product.push_str(lead);
-        product.push_str(scenario.bare_serial());
+        product.push_str(&scenario.serial);
     }
     let setting = model.setting(scenario.unit);
     let info: Vec<String> = model

@@ -10,7 +10,7 @@ use super::settings::{
 };
 use crate::catalog::ModelEntry;
 use crate::frame::{ACK, EOT, WAKE_X};
-use crate::meter::UsbIds;
+use crate::meter::{LinkKind, UsbIds};
 use crate::scenario::Unit as ValueUnit;
 
 /// Vendor id of the whole family.
@@ -97,6 +97,7 @@ const fn entry(
             vendor: VENDOR,
             product,
         },
+        link: LinkKind::Hid,
         product_code,
         about,
     }

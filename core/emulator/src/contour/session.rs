@@ -5,7 +5,9 @@
 use std::sync::Arc;
 
 use super::command::{Step, printable};
+use super::model::Model;
 use super::outbox::Outbox;
+use super::records::Record;
 use crate::audit::Audit;
 use crate::civil::LocalTime;
 use crate::faults::{Fault, Faults};
@@ -13,7 +15,6 @@ use crate::frame::{
     ACK, CAN, ENQ, EOT, HOST_PREFIXES, LENGTH_AT, NAK, PAYLOAD_AT, PAYLOAD_MAX, WAKE_X,
 };
 use crate::meter::{Answer, HidMeter, REPORT_SIZE, Unplugged};
-use crate::records::Record;
 use crate::rng::Rng;
 use crate::scenario::{Found, Scenario};
 
@@ -52,6 +53,7 @@ pub(super) enum State {
 /// A virtual Contour meter.
 #[derive(Debug)]
 pub(crate) struct ContourMeter {
+    pub(super) model: &'static Model,
     pub(super) scenario: Arc<Scenario>,
     pub(super) records: Arc<[Record]>,
     pub(super) faults: Faults,
@@ -74,8 +76,13 @@ pub(crate) struct ContourMeter {
 
 impl ContourMeter {
     /// A meter as just plugged in, in the state the scenario asks for.
-    pub(crate) fn new(scenario: Arc<Scenario>, records: Arc<[Record]>) -> Self {
+    pub(crate) fn new(
+        model: &'static Model,
+        scenario: Arc<Scenario>,
+        records: Arc<[Record]>,
+    ) -> Self {
         let mut meter = Self {
+            model,
             faults: Faults::new(&scenario.faults),
             passwords: Rng::new(scenario.seed ^ PASSWORD_STREAM),
             state: State::Idle,
@@ -278,12 +285,23 @@ impl HidMeter for ContourMeter {
 mod tests {
     use proptest::prelude::*;
 
+    use super::super::model::MODELS;
     use super::super::outbox::CAPACITY;
+    use super::super::records::generate;
     use super::*;
-    use crate::catalog::catalog;
-    use crate::faults::faults;
+    use crate::faults::contour_faults;
     use crate::frame::report;
-    use crate::{parse, records::generate};
+    use crate::parse;
+
+    fn meter(uri: &str) -> ContourMeter {
+        let scenario = parse(uri).unwrap();
+        let model = MODELS
+            .iter()
+            .find(|model| uri.starts_with(&format!("{}?", model.entry.key)));
+        let model = model.unwrap();
+        let records = generate(model, &scenario).into();
+        ContourMeter::new(model, Arc::new(scenario), records)
+    }
 
     /// Bytes a host is likely to send.
     const LIKELY: &[&[u8]] = &[
@@ -335,12 +353,9 @@ mod tests {
             state in prop::sample::select(vec!["idle", "frame", "command", "enq"]),
             actions in prop::collection::vec(action(), 0..40),
         ) {
-            let model = catalog()[model].key;
-            let fault = faults().get(fault).map_or("", |fault| fault.name);
-            let scenario =
-                parse(&format!("{model}?records=6&state={state}&fault={fault}")).unwrap();
-            let records = generate(&scenario).into();
-            let mut meter = ContourMeter::new(Arc::new(scenario), records);
+            let model = MODELS[model].entry.key;
+            let fault = contour_faults().nth(fault).map_or("", |fault| fault.name);
+            let mut meter = meter(&format!("{model}?records=6&state={state}&fault={fault}"));
             for action in actions {
                 let before = meter.now;
                 match action {
@@ -364,9 +379,7 @@ mod tests {
 
     #[test]
     fn stays_bounded_when_the_host_never_reads() {
-        let scenario = parse("contour-next-usb?records=10000").unwrap();
-        let records = generate(&scenario).into();
-        let mut meter = ContourMeter::new(Arc::new(scenario), records);
+        let mut meter = meter("contour-next-usb?records=10000");
         for _ in 0..50_000 {
             meter.write(&report([0; 3], &[ACK])).unwrap();
         }

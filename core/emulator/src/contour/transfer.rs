@@ -150,7 +150,7 @@ impl ContourMeter {
 
     /// Opens a session if this byte wakes the model.
     fn wake(&mut self, byte: u8) {
-        if !self.scenario.model.wakes.contains(&byte) {
+        if !self.model.wakes.contains(&byte) {
             return;
         }
         if self.faults.take(Fault::Nak) {
@@ -166,7 +166,7 @@ impl ContourMeter {
         let mut message = vec![EOT];
         message.extend(encode(1, &text, false));
         self.audit.frames_sent += 1;
-        if self.scenario.model.enquiry_apart {
+        if self.model.enquiry_apart {
             self.outbox.push_message(&message, at, true);
             let last = self.outbox.last_at().unwrap_or(at);
             self.outbox
@@ -187,7 +187,14 @@ impl ContourMeter {
         });
         let count = stored.saturating_add(off.unwrap_or(0)).max(0);
         let password = password(&mut self.passwords);
-        text(&self.scenario, which, &password, count, self.clock())
+        text(
+            self.model,
+            &self.scenario,
+            which,
+            &password,
+            count,
+            self.clock(),
+        )
     }
 
     fn start_data(&mut self) {
@@ -297,7 +304,7 @@ impl ContourMeter {
     fn acknowledged(&mut self, index: usize) {
         if index >= LEADING_FRAMES + self.records.len() {
             self.audit.sessions_completed += 1;
-            if self.scenario.model.ends_silently {
+            if self.model.ends_silently {
                 self.go_idle();
             } else {
                 self.finish();

@@ -1,4 +1,4 @@
-//! A small host that follows the reference's algorithm, for tests only.
+//! Small hosts that follow the algorithms of the references, for tests only.
 
 #![allow(
     clippy::unwrap_used,
@@ -7,7 +7,11 @@
     reason = "a module of test programs, each of which uses its own part"
 )]
 
-use glucopipe_emulator::{Audit, HidMeter, Scenario, Truth, Unplugged, parse};
+pub mod disk;
+
+use glucopipe_emulator::{
+    Audit, HidMeter, LinkKind, ModelEntry, Scenario, Truth, Unplugged, catalog, parse,
+};
 
 pub const EOT: u8 = 0x04;
 pub const ENQ: u8 = 0x05;
@@ -16,6 +20,14 @@ pub const NAK: u8 = 0x15;
 
 pub fn scenario(uri: &str) -> Scenario {
     parse(uri).unwrap_or_else(|error| panic!("{uri}: {error}"))
+}
+
+pub fn contour_models() -> impl Iterator<Item = &'static ModelEntry> {
+    catalog().iter().filter(|model| model.link == LinkKind::Hid)
+}
+
+pub fn verio_models() -> impl Iterator<Item = &'static ModelEntry> {
+    catalog().iter().filter(|model| model.usb.vendor == 0x2766)
 }
 
 #[derive(Clone, Debug, PartialEq, Eq)]

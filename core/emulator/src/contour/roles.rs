@@ -1,7 +1,7 @@
 //! What the stored results are made to show, so that every mark and kind occurs.
 
-use crate::contour::model::Model;
-use crate::schedule::Slot;
+use super::model::Model;
+use crate::schedule::{Slot, hand_out};
 
 /// What a result is made to show.
 #[derive(Clone, Copy, Debug)]
@@ -74,13 +74,5 @@ pub(crate) fn assign(model: &Model, slots: &[Slot]) -> Vec<Option<Role>> {
         wanted.extend_from_slice(FASTING_ROLES);
     }
     wanted.extend_from_slice(COMMON_ROLES);
-    let mut roles = vec![None; slots.len()];
-    let mut free: Vec<usize> = (0..slots.len()).filter(|at| !slots[*at].reserved).collect();
-    // The newest result is an ordinary one.
-    free.pop();
-    let step = (free.len() / wanted.len()).max(1);
-    for (at, role) in free.into_iter().step_by(step).zip(wanted) {
-        roles[at] = Some(role);
-    }
-    roles
+    hand_out(&wanted, slots)
 }

@@ -2,13 +2,13 @@
 //!
 //! The times come from [`schedule`](crate::schedule); this module decides what was stored.
 
+use super::model::{Model, Tail};
+use super::roles::{Role, assign};
+use super::settings::UnitSetting;
 use crate::civil::LocalTime;
-use crate::contour::model::{Model, Tail};
-use crate::contour::settings::UnitSetting;
 use crate::faults::Fault;
 use crate::frame::{FRAME_OVERHEAD, PAYLOAD_MAX};
 use crate::rng::Rng;
-use crate::roles::{Role, assign};
 use crate::scenario::{Scenario, Unit};
 use crate::schedule::{Slot, schedule};
 use crate::truth::{InsulinType, Kind, Meal, Range, Truth};
@@ -85,10 +85,10 @@ const BY_LENGTH: &[&str] = &[
 const TAILS: &[(char, char)] = &[('0', '1'), ('0', '1'), ('0', '0'), ('1', '1'), ('0', 'A')];
 
 /// Makes all records of a scenario, in meter order.
-pub(crate) fn generate(scenario: &Scenario) -> Vec<Record> {
+pub(crate) fn generate(model: &Model, scenario: &Scenario) -> Vec<Record> {
     let slots = schedule(scenario);
-    let roles = assign(scenario.model, &slots);
-    let mut maker = Maker::new(scenario);
+    let roles = assign(model, &slots);
+    let mut maker = Maker::new(model, scenario);
     let mut records: Vec<Record> = Vec::with_capacity(slots.len());
     for ((position, slot), role) in (1..).zip(&slots).zip(roles) {
         let twin = records
@@ -116,13 +116,13 @@ pub(crate) fn generate(scenario: &Scenario) -> Vec<Record> {
         });
         records.push(Record { truth, odd });
     }
-    fill_frames(scenario, &slots, &mut records);
+    fill_frames(model, &slots, &mut records);
     records
 }
 
 /// Changes the marks of a few ordinary results so that their frames fill one report exactly.
-fn fill_frames(scenario: &Scenario, slots: &[Slot], records: &mut [Record]) {
-    let roles = assign(scenario.model, slots);
+fn fill_frames(model: &Model, slots: &[Slot], records: &mut [Record]) {
+    let roles = assign(model, slots);
     let ordinary: Vec<usize> = (0..records.len())
         .filter(|at| roles[*at].is_none() && !slots[*at].reserved)
         .collect();
@@ -138,7 +138,7 @@ fn fill_frames(scenario: &Scenario, slots: &[Slot], records: &mut [Record]) {
         let truth = &mut record.truth;
         let fixed = truth.text().len() - truth.markers.len() + FRAME_OVERHEAD;
         let fitting = BY_LENGTH.iter().find_map(|marks| {
-            let text = markers(scenario.model, marks, ('0', '1'));
+            let text = markers(model, marks, ('0', '1'));
             (fixed + text.len() == PAYLOAD_MAX).then_some((*marks, text))
         });
         if let Some((marks, text)) = fitting {
@@ -190,11 +190,11 @@ struct Maker<'a> {
 }
 
 impl<'a> Maker<'a> {
-    fn new(scenario: &'a Scenario) -> Self {
+    fn new(model: &'a Model, scenario: &Scenario) -> Self {
         Self {
-            model: scenario.model,
+            model,
             unit: scenario.unit,
-            setting: scenario.model.setting(scenario.unit),
+            setting: model.setting(scenario.unit),
             rng: Rng::new(scenario.seed ^ VALUE_STREAM),
         }
     }
@@ -316,6 +316,8 @@ impl<'a> Maker<'a> {
             raw_unit: format!("{}^P", self.unit.text()),
             markers: markers(self.model, marks, tail),
             raw_time: self.time_text(time),
+            counter: None,
+            sent: String::new(),
         }
     }
 
@@ -356,6 +358,8 @@ impl<'a> Maker<'a> {
             raw_unit: format!("{code}^"),
             markers: String::new(),
             raw_time: self.time_text(time),
+            counter: None,
+            sent: String::new(),
         }
     }
 }

@@ -1,0 +1,7 @@
+//! The driver through its C table, against a small simulated meter.
+
+mod changes;
+mod fake;
+mod faults;
+mod identification;
+mod reads;
