@@ -2,7 +2,7 @@
 
 use std::io::Read;
 use std::process::{Child, Command, ExitStatus, Stdio};
-use std::sync::mpsc::{Receiver, channel};
+use std::sync::mpsc::{Receiver, RecvTimeoutError, channel};
 use std::thread;
 use std::time::Instant;
 
@@ -14,8 +14,8 @@ use crate::PATIENCE;
 #[derive(Debug)]
 pub struct Running {
     child: Child,
-    stdout: Receiver<Vec<u8>>,
-    stderr: Receiver<Vec<u8>>,
+    stdout: Pipe,
+    stderr: Pipe,
     command: String,
 }
 
@@ -62,29 +62,37 @@ impl Running {
         kill_process(pid, Signal::INT).expect("the child is there");
     }
 
+    /// Waits until standard error says this.
+    ///
+    /// # Panics
+    /// When it ends without that, or takes too long.
+    pub fn wait_for(&mut self, text: &str) {
+        let until = Instant::now() + PATIENCE;
+        let said = |pipe: &Pipe| String::from_utf8_lossy(&pipe.taken).contains(text);
+        while !said(&self.stderr) {
+            if !self.stderr.more(until) {
+                let rest = String::from_utf8_lossy(&self.stderr.taken);
+                panic!("{} did not say `{text}`:\n{rest}", self.command);
+            }
+        }
+    }
+
     /// Waits for the end.
     ///
     /// # Panics
     /// When it takes too long, or a signal ended it.
     pub fn finish(mut self) -> Finished {
         let until = Instant::now() + PATIENCE;
-        let take = |pipe: &Receiver<Vec<u8>>| {
-            let left = until.saturating_duration_since(Instant::now());
-            pipe.recv_timeout(left).ok()
-        };
-        let (stdout, stderr) = (take(&self.stdout), take(&self.stderr));
-        let in_time = stdout.is_some() && stderr.is_some();
+        while self.stdout.more(until) {}
+        while self.stderr.more(until) {}
+        let in_time = self.stdout.ended && self.stderr.ended;
         if !in_time {
             // It may have ended meanwhile.
             let _ = self.child.kill();
         }
         let status = self.child.wait().expect("the child can be waited for");
-        let rest = |taken: Option<Vec<u8>>, pipe: &Receiver<Vec<u8>>| {
-            let bytes = taken.or_else(|| pipe.recv_timeout(PATIENCE).ok());
-            String::from_utf8_lossy(&bytes.unwrap_or_default()).into_owned()
-        };
-        let stdout = rest(stdout, &self.stdout);
-        let stderr = rest(stderr, &self.stderr);
+        let text = |pipe: &Pipe| String::from_utf8_lossy(&pipe.taken).into_owned();
+        let (stdout, stderr) = (text(&self.stdout), text(&self.stderr));
         let command = &self.command;
         assert!(
             in_time,
@@ -100,20 +108,51 @@ impl Running {
     }
 }
 
+/// What came out of a pipe so far.
+#[derive(Debug)]
+struct Pipe {
+    pieces: Receiver<Vec<u8>>,
+    taken: Vec<u8>,
+    ended: bool,
+}
+
+impl Pipe {
+    /// Takes the next piece; false at the end, or when there is none in time.
+    fn more(&mut self, until: Instant) -> bool {
+        let left = until.saturating_duration_since(Instant::now());
+        match self.pieces.recv_timeout(left) {
+            Ok(piece) => {
+                self.taken.extend(piece);
+                true
+            }
+            Err(error) => {
+                self.ended = error == RecvTimeoutError::Disconnected;
+                false
+            }
+        }
+    }
+}
+
 fn code(status: ExitStatus) -> Option<i32> {
     status.code()
 }
 
 /// Reads a pipe to its end in a thread of its own.
-fn drain(pipe: Option<impl Read + Send + 'static>) -> Receiver<Vec<u8>> {
-    let (sender, receiver) = channel();
+fn drain(pipe: Option<impl Read + Send + 'static>) -> Pipe {
+    let (sender, pieces) = channel();
     thread::spawn(move || {
-        let mut bytes = Vec::new();
-        if let Some(mut pipe) = pipe {
-            // What came before an error is worth showing.
-            let _ = pipe.read_to_end(&mut bytes);
+        let Some(mut pipe) = pipe else { return };
+        let mut buffer = [0; 8192];
+        // What came before an error is worth showing.
+        while let Ok(len @ 1..) = pipe.read(&mut buffer) {
+            if sender.send(buffer[..len].to_vec()).is_err() {
+                return;
+            }
         }
-        let _ = sender.send(bytes);
     });
-    receiver
+    Pipe {
+        pieces,
+        taken: Vec::new(),
+        ended: false,
+    }
 }

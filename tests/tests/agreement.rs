@@ -2,10 +2,11 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use glucopipe_emulator::{Scenario, catalog};
+use glucopipe_emulator::Scenario;
 use glucopipe_tests::Workspace;
 
 use crate::expected::{Row, Zone, assert_rows, converted, rows};
+use crate::support::contour_models;
 use crate::table::{Cell, Table, read_csv, read_parquet};
 
 /// Enough for every mark, kind, limit and change of clocks that the emulator knows.
@@ -196,7 +197,7 @@ fn ids(tables: &[&Table]) -> Ids {
 
 /// Every model in one unit; the ids are the same in a second run, in another zone.
 fn every_model(unit: &str) {
-    for model in catalog() {
+    for model in contour_models() {
         let device = format!("{}?records={RECORDS}&unit={unit}", model.key);
         let athens = agrees(&device, Zone::Athens);
         if matches!(model.key, "contour-next-usb" | "contour-next-one") {

@@ -1,6 +1,14 @@
 //! Whole-program tests.
 
 mod agreement;
+mod arrows;
+mod commands;
+mod docs;
 mod expected;
+mod faults;
 mod hostile;
+mod messages;
+mod replay;
+mod support;
 mod table;
+mod verio;

@@ -228,7 +228,7 @@ fn a_driver_that_is_deaf_to_ctrl_c_is_abandoned() {
 fn messages_are_whole() {
     for mode in [
         "panic-next",
-        "offsets-beyond",
+        "child-null",
         "column-type",
         "stream-error",
         "too-many",

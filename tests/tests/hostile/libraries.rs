@@ -161,7 +161,7 @@ fn a_file_that_is_no_library() {
     let path = bench.workspace.plugins().join(NAMED);
     fs::write(&path, "exit 0\n".repeat(1000)).expect("written");
     fs::set_permissions(&path, Permissions::from_mode(0o755)).expect("permissions");
-    expect(refused(&bench).first(), Code::PLUGIN_LOAD, "ELF");
+    expect(refused(&bench).first(), Code::PLUGIN_LOAD, "no library");
 }
 
 #[test]
