@@ -355,7 +355,8 @@ typedef struct gp_exporter {
    * ordered by local_time, then record_key, and no reading_id comes twice. */
   gp_status(GP_CALL* write)(gp_sink*, const gp_op*, struct ArrowArrayStream* in, gp_error*);
   /* [serial] Makes everything written durable and visible, whole or not at all. *report is a JSON object the
-   * caller releases: delivered, already_there, rejected, bytes (numbers), targets (array of texts). */
+   * caller releases: delivered, already_there, rejected, left_out, which add up to the readings written, bytes
+   * (numbers), and targets (array of texts). */
   gp_status(GP_CALL* commit)(gp_sink*, const gp_op*, gp_string* report, gp_error*);
   /* [serial] Whether a run with this configuration could deliver: is the folder writable, does the server
    * answer, is every permission there. Changes nothing. *findings is a JSON array of texts for the user,

@@ -45,9 +45,16 @@ impl Context {
             handler.set(Reason::Interrupted);
         });
         let fixed = std::env::var(CLOCK_VARIABLE).ok();
-        let fixed = fixed.and_then(|text| DateTime::parse_from_rfc3339(&text).ok());
+        let output = Output::new(global.color, global.quiet);
+        let fixed = fixed.and_then(|text| match DateTime::parse_from_rfc3339(&text) {
+            Ok(fixed) => Some(fixed),
+            Err(error) => {
+                output.note(&format!("warning: {CLOCK_VARIABLE} is not used: {error}"));
+                None
+            }
+        });
         Self {
-            output: Output::new(global.color, global.quiet),
+            output,
             clock: fixed.map_or(Clock::System, |now| Clock::Fixed(now.with_timezone(&Utc))),
             cancel,
             verbose: global.verbose,

@@ -63,6 +63,8 @@ pub struct CommitReport {
     pub already_there: u64,
     /// Readings refused by the destination.
     pub rejected: u64,
+    /// Readings without a place in the format, on purpose: control tests in a profile of another program.
+    pub left_out: u64,
     /// Bytes written or sent.
     pub bytes: u64,
     /// Files written or servers reached; no secrets.

@@ -47,7 +47,7 @@ pub(super) fn apply(
     operation: OperationSetup,
     limits: &Limits,
     report: &mut TransformReport,
-) -> Result<(RecordBatch, Vec<Problem>), Problem> {
+) -> Result<Outcome, Problem> {
     report.taken += batch.num_rows() as u64;
     let outcome = match &mut transform.step {
         Step::Builtin(builtin) => builtin.apply(batch, context)?,
@@ -59,16 +59,17 @@ pub(super) fn apply(
                 warnings: Vec::new(),
                 notes: Vec::new(),
                 dropped: 0,
+                clock_offset_s: None,
             }
         }
     };
     report.given += outcome.batch.num_rows() as u64;
-    for note in outcome.notes {
-        if !report.notes.contains(&note) {
-            report.notes.push(note);
+    for note in &outcome.notes {
+        if !report.notes.contains(note) {
+            report.notes.push(note.clone());
         }
     }
-    Ok((outcome.batch, outcome.warnings))
+    Ok(outcome)
 }
 
 fn plugin_failed(component: &Component, error: &Error, cancel: &Cancel, node: &str) -> Problem {

@@ -6,8 +6,7 @@ use std::sync::{Arc, OnceLock};
 use std::thread;
 use std::time::{Duration, Instant};
 
-use arrow::array::{Array, Int64Array, RecordBatch};
-use glucopipe_sdk::batch::typed;
+use arrow::array::RecordBatch;
 use glucopipe_sdk::ffi::guard::guard;
 
 use super::apply::apply;
@@ -412,12 +411,10 @@ impl Engine<'_> {
             for batch in inputs {
                 let operation = self.setup.operation(&transform.name);
                 match apply(transform, batch, context, operation, self.limits, report) {
-                    Ok((batch, warnings)) => {
-                        if transform.kind == "clock" {
-                            offset = offset.or_else(|| first_offset(&batch));
-                        }
-                        given.push(batch);
-                        for warning in warnings {
+                    Ok(outcome) => {
+                        offset = offset.or(outcome.clock_offset_s);
+                        given.push(outcome.batch);
+                        for warning in outcome.warnings {
                             if !self.warnings.contains(&warning) {
                                 self.warnings.push(warning);
                             }
@@ -476,12 +473,6 @@ impl Engine<'_> {
         }
         reports.into_iter().flatten().collect()
     }
-}
-
-/// The clock offset of a read, the same in all its rows.
-fn first_offset(batch: &RecordBatch) -> Option<i64> {
-    let offsets: &Int64Array = typed(batch, "clock_offset_s").ok()?;
-    (!offsets.is_empty() && offsets.is_valid(0)).then(|| offsets.value(0))
 }
 
 /// Starts a thread; plugins may keep it, so it is not waited for.

@@ -250,11 +250,28 @@ fn plan_sink(
     }
 }
 
+/// Where a path leads, as far as it exists: links and `..` are followed.
+fn real_path(path: &std::path::Path) -> Option<std::path::PathBuf> {
+    let whole = std::path::absolute(path).ok()?;
+    let mut rest = Vec::new();
+    for ancestor in whole.ancestors() {
+        if let Ok(real) = ancestor.canonicalize() {
+            return Some(
+                rest.into_iter()
+                    .rev()
+                    .fold(real, |path, name| path.join(name)),
+            );
+        }
+        rest.push(ancestor.file_name()?.to_owned());
+    }
+    None
+}
+
 /// Two sinks that write the same file would lose what the first wrote.
 fn report_shared_targets(loaded: &mut Loaded, sinks: &[PlannedSink]) {
     let path = |sink: &PlannedSink| {
         let text = sink.config.get("path")?.as_str()?;
-        std::path::absolute(text).ok()
+        real_path(std::path::Path::new(text))
     };
     for (index, sink) in sinks.iter().enumerate() {
         let Some(target) = path(sink) else { continue };

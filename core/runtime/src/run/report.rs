@@ -110,6 +110,8 @@ pub struct SinkReport {
     pub already_there: u64,
     /// Readings the destination refused.
     pub rejected: u64,
+    /// Readings without a place in the format, on purpose.
+    pub left_out: u64,
     /// Readings left out because they came by two ways.
     pub doubled: u64,
     /// Bytes written or sent.

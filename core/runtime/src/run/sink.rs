@@ -7,6 +7,7 @@ use std::time::Instant;
 
 use arrow::array::RecordBatch;
 use arrow::datatypes::{Schema, SchemaRef};
+use glucopipe_sdk::exporter::CommitReport;
 use glucopipe_sdk::stream::Batches;
 use glucopipe_sdk::{Error, Status, schema};
 use serde_json::Value;
@@ -93,6 +94,8 @@ impl SinkJob {
                 report.delivered = done.delivered;
                 report.already_there = done.already_there;
                 report.rejected = done.rejected;
+                report.left_out = done.left_out;
+                report.error = self.miscount(report.offered, &done);
                 report.bytes = done.bytes;
                 report.targets = done.targets;
             }
@@ -114,6 +117,21 @@ impl SinkJob {
         }
         report.seconds = started.elapsed().as_secs_f64();
         report
+    }
+
+    /// An exporter that cannot account for every reading has lost some without a word.
+    fn miscount(&self, offered: u64, done: &CommitReport) -> Option<Problem> {
+        let told = [
+            done.delivered,
+            done.already_there,
+            done.rejected,
+            done.left_out,
+        ];
+        let told = told.into_iter().fold(0, u64::saturating_add);
+        (told != offered).then(|| {
+            let what = format!("it accounts for {told} of {offered} readings");
+            blame::broken(&self.component, &what).kept("the rest is at the destination")
+        })
     }
 
     fn deliver(

@@ -164,6 +164,7 @@ impl Transform for Clock {
             warnings,
             notes,
             dropped: 0,
+            clock_offset_s: measured.map(|offset| offset.seconds),
         })
     }
 }

@@ -188,6 +188,7 @@ impl Transform for Filter {
             warnings,
             notes,
             dropped: dropped as u64,
+            clock_offset_s: None,
         })
     }
 }

@@ -48,6 +48,8 @@ pub struct Outcome {
     pub notes: Vec<String>,
     /// Readings left out.
     pub dropped: u64,
+    /// Meter clock minus wall time, seconds, where the transform measured it in its zone.
+    pub clock_offset_s: Option<i64>,
 }
 
 /// A configured transform.

@@ -201,6 +201,7 @@ impl Transform for Units {
             warnings: Vec::new(),
             notes,
             dropped: 0,
+            clock_offset_s: None,
         })
     }
 }

@@ -42,6 +42,7 @@ pub struct TextFile<L> {
     layout: L,
     buffer: Vec<u8>,
     state: State,
+    offered: u64,
     delivered: u64,
 }
 
@@ -66,6 +67,7 @@ impl<L: Layout> TextFile<L> {
             layout,
             buffer: Vec::new(),
             state: State::Fresh,
+            offered: 0,
             delivered: 0,
         })
     }
@@ -111,6 +113,7 @@ impl<L: Layout> TextFile<L> {
         while let Some(batch) = readings.next_batch()? {
             for rows in slices(&batch) {
                 self.buffer.clear();
+                self.offered += rows.num_rows() as u64;
                 self.delivered += self.layout.rows(&rows, &mut self.buffer)?;
                 write_all::<L>(&mut file, &self.buffer)?;
                 tick(self.delivered)?;
@@ -124,12 +127,16 @@ impl<L: Layout> TextFile<L> {
         let file = self.take_file()?;
         if self.delivered == 0 && file.target().exists() {
             // No reading is no reason to take away what is there.
-            return Ok(CommitReport::default());
+            return Ok(CommitReport {
+                left_out: self.offered,
+                ..CommitReport::default()
+            });
         }
         let bytes = file.bytes();
         file.commit()?;
         Ok(CommitReport {
             delivered: self.delivered,
+            left_out: self.offered - self.delivered,
             bytes,
             targets: vec![self.path.display().to_string()],
             ..CommitReport::default()
