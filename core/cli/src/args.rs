@@ -1,6 +1,7 @@
 //! The command line.
 
 use std::path::PathBuf;
+use std::time::Duration;
 
 use clap::{Args as ClapArgs, Parser, Subcommand, ValueEnum};
 
@@ -86,6 +87,9 @@ pub(crate) struct Run {
     /// Do everything but write and send
     #[arg(long)]
     pub(crate) dry_run: bool,
+    /// Wait this long for a meter to be attached, as in 30s, 10m or 2h
+    #[arg(long, value_name = "DURATION", value_parser = duration)]
+    pub(crate) wait: Option<Duration>,
     /// Write the run report as JSON, `-` for standard output
     #[arg(long, value_name = "FILE")]
     pub(crate) report: Option<PathBuf>,
@@ -194,4 +198,47 @@ pub(crate) struct Completions {
     /// The shell
     #[arg(value_enum)]
     pub(crate) shell: clap_complete::Shell,
+}
+
+/// A duration: a whole number and `s`, `m` or `h`.
+fn duration(text: &str) -> Result<Duration, String> {
+    let expected = || "expected a number and a unit, as in 30s, 10m or 2h".to_owned();
+    let unit = text.chars().last().ok_or_else(expected)?;
+    let seconds = match unit {
+        's' => 1,
+        'm' => 60,
+        'h' => 3600,
+        _ => return Err(expected()),
+    };
+    let number: u64 = text
+        .trim_end_matches(unit)
+        .parse()
+        .map_err(|_| expected())?;
+    number
+        .checked_mul(seconds)
+        .map(Duration::from_secs)
+        .ok_or_else(expected)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn durations_need_a_unit() {
+        assert_eq!(duration("30s"), Ok(Duration::from_secs(30)));
+        assert_eq!(duration("2h"), Ok(Duration::from_secs(7200)));
+        for wrong in [
+            "",
+            "5",
+            "s",
+            "-1s",
+            "1.5h",
+            "99999999999999999999h",
+            "10mm",
+            "5d",
+        ] {
+            assert!(duration(wrong).is_err(), "{wrong}");
+        }
+    }
 }

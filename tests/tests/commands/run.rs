@@ -214,3 +214,23 @@ fn a_wrong_clock_is_said_and_corrected() {
         "{zone:?}"
     );
 }
+
+/// `--wait` waits for a meter as long as it was told, says so, and ends as a run without one does; a
+/// virtual meter is there at once.
+#[test]
+fn waits_for_a_meter_that_does_not_come() {
+    let workspace = Workspace::new();
+    let pipeline = "[sources.meter]\n[sinks.sheet]\nexporter = \"csv\"\ninputs = [\"meter\"]\npath = \"x.csv\"\n";
+    workspace.write("pipeline.toml", pipeline);
+    let finished = workspace.run(&["run", "--wait", "1s"]);
+    assert_eq!(finished.code, 4, "{}", finished.stderr);
+    assert!(
+        finished.stderr.contains("waiting for a meter"),
+        "{}",
+        finished.stderr
+    );
+    let there = "sources.meter.device=virtual:contour-next-usb?records=1";
+    let finished = workspace.run(&["run", "--wait", "10h", "--set", there]);
+    assert_eq!(finished.code, 0, "{}", finished.stderr);
+    assert!(!finished.stderr.contains("waiting"), "{}", finished.stderr);
+}

@@ -2,8 +2,10 @@
 
 use std::io::Write;
 use std::path::Path;
+use std::time::{Duration, Instant};
 
 use glucopipe_runtime::config::{LoadRequest, Loaded, load, read_text};
+use glucopipe_runtime::device::Finder;
 use glucopipe_runtime::plugin::Registry;
 use glucopipe_runtime::problem::{Code, Problem, Severity};
 use glucopipe_runtime::run::engine;
@@ -76,6 +78,12 @@ pub(super) fn run(context: &Context, args: &Run) -> Done {
         Err(problem) => return Ok(misused(context, &problem)),
     };
     let finder = context.finder(&opened.registry);
+    if let Some(limit) = args.wait
+        && !wait_for_meters(context, &plan, &finder, limit)
+    {
+        let problem = Problem::error(Code::INTERRUPTED, "interrupted while waiting for a meter");
+        return Err(problem.kept("nothing was read or written"));
+    }
     let report = engine::run(plan, &mut opened.loaded, &finder, &setup);
     print_problems(context, &report);
     summarise(context, &report);
@@ -89,6 +97,36 @@ pub(super) fn run(context: &Context, args: &Run) -> Done {
         });
     }
     Ok(exit)
+}
+
+/// How often the system is asked for meters; it has no event that every platform knows.
+const ASK_AGAIN: Duration = Duration::from_secs(1);
+
+/// Waits until every source has a meter, or the time is over; what is missing then is the run's to report.
+/// False when the user stopped it.
+fn wait_for_meters(context: &Context, plan: &Plan, finder: &Finder<'_>, limit: Duration) -> bool {
+    let until = Instant::now() + limit;
+    let missing = || {
+        plan.sources.iter().any(|source| {
+            let driver = source.driver.as_ref().map(|driver| driver.id.as_str());
+            let chosen = finder.choose(driver, &source.selector);
+            chosen.is_err_and(|problem| problem.code == Code::NO_METER)
+        })
+    };
+    let mut told = false;
+    while missing() {
+        let left = until.saturating_duration_since(Instant::now());
+        if left.is_zero() {
+            break;
+        }
+        if !std::mem::replace(&mut told, true) {
+            context.output.note("waiting for a meter to be attached");
+        }
+        if context.cancel.wait(left.min(ASK_AGAIN)) {
+            return false;
+        }
+    }
+    true
 }
 
 /// Prints what went wrong, once: a sink that only lacked a failed source is left to the summary, and an
