@@ -13,6 +13,8 @@ use super::apply::apply;
 use super::blame;
 use super::plan::{Plan, PlannedSink, PlannedSource};
 use super::report::{Outcome, RunReport, SinkReport, SourceReport, SourceStatus, TransformReport};
+pub use super::running::Limits;
+use super::running::Running;
 use super::sink::{Delivery, SinkJob};
 use super::source::{SourceJob, SourceRead, failed_source};
 use crate::cancel::{Cancel, Reason};
@@ -23,24 +25,6 @@ use crate::host::{Logger, Operation, OperationSetup, ProgressSink};
 use crate::problem::{Code, Problem};
 use crate::transform::ReadContext;
 use crate::transport::record::Recorder;
-
-/// How long plugins may take.
-#[derive(Clone, Copy, Debug)]
-pub struct Limits {
-    /// To stop after being told to: a meter is left in order within 12 s.
-    pub grace: Duration,
-    /// To transform one read, which is in memory and needs no meter and no network.
-    pub transform: Duration,
-}
-
-impl Default for Limits {
-    fn default() -> Self {
-        Self {
-            grace: Duration::from_secs(15),
-            transform: Duration::from_secs(300),
-        }
-    }
-}
 
 /// Reads that may wait for a sink; a sink takes them at once until the last one.
 const CHANNEL: usize = 4;
@@ -65,57 +49,6 @@ enum Event {
     Source(usize, Box<SourceRead>),
     Sink(usize, Box<SinkReport>),
     Cancelled,
-}
-
-/// A thread that is being waited for.
-struct Running<J> {
-    job: Arc<J>,
-    cancel: Cancel,
-    /// When it is told to stop; `None` while it only waits.
-    deadline: Option<Instant>,
-    /// When it is given up after that.
-    give_up: Option<Instant>,
-    done: bool,
-}
-
-impl<J> Running<J> {
-    fn new(job: Arc<J>, cancel: Cancel, deadline: Option<Instant>) -> Self {
-        Self {
-            job,
-            cancel,
-            deadline,
-            give_up: None,
-            done: false,
-        }
-    }
-
-    /// When something must happen to it.
-    fn due(&self) -> Option<Instant> {
-        if self.done {
-            None
-        } else {
-            self.give_up.or(self.deadline)
-        }
-    }
-
-    /// Tells it to stop when its time is over; true once it must be given up.
-    fn expire(&mut self, now: Instant, run: &Cancel, grace: Duration) -> bool {
-        if self.done {
-            return false;
-        }
-        // The event of a cancellation may be here before the cancellation has reached the child, and
-        // there will not be another event.
-        if let Some(reason) = run.reason() {
-            self.cancel.set(reason);
-        }
-        if self.give_up.is_none() && self.deadline.is_some_and(|deadline| deadline <= now) {
-            self.cancel.set(Reason::Deadline);
-        }
-        if self.give_up.is_none() && self.cancel.is_set() {
-            self.give_up = Some(now + grace);
-        }
-        self.give_up.is_some_and(|give_up| give_up <= now)
-    }
 }
 
 struct Engine<'a> {

@@ -13,6 +13,7 @@ pub mod order;
 pub mod plan;
 pub mod query;
 pub mod report;
+mod running;
 pub mod sink;
 pub mod source;
 mod watch;
