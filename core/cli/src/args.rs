@@ -210,10 +210,10 @@ fn duration(text: &str) -> Result<Duration, String> {
         'h' => 3600,
         _ => return Err(expected()),
     };
-    let number: u64 = text
-        .trim_end_matches(unit)
-        .parse()
-        .map_err(|_| expected())?;
+    let number = text
+        .strip_suffix(unit)
+        .and_then(|number| number.parse::<u64>().ok());
+    let number = number.ok_or_else(expected)?;
     number
         .checked_mul(seconds)
         .map(Duration::from_secs)
