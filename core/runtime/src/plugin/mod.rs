@@ -14,7 +14,7 @@ pub use folder::{EXTENSION, Folder, SearchPath};
 pub use library::{Component, Library};
 
 pub use crate::config::Component as ComponentKind;
-use crate::problem::{Code, Place, Problem};
+use crate::problem::{Code, Problem};
 use crate::suggest::{did_you_mean, nearest};
 
 /// The components of a library, or why it was refused.
@@ -84,15 +84,10 @@ impl Registry {
                         return Ok(found);
                     }
                 }
+                // The library meant for it is there and broken: another one must not stand in unseen.
+                Err(problem) if named(&path) => return Err(problem),
                 Err(problem) => refused.push(problem),
             }
-        }
-        let named_after_it = |problem: &Problem| {
-            matches!(&problem.place, Some(Place::Named(path))
-                if folder::conventional_name(Path::new(path)) == Some(&conventional))
-        };
-        if let Some(problem) = refused.iter().find(|problem| named_after_it(problem)) {
-            return Err(problem.clone());
         }
         let mut problem = Problem::error(
             Code::CONFIG_UNKNOWN_PLUGIN,
