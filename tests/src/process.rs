@@ -36,8 +36,16 @@ impl Running {
     /// # Panics
     /// When it does not start.
     pub fn start(command: &mut Command) -> Self {
+        Self::start_with(command, Stdio::null())
+    }
+
+    /// Starts a command that reads this.
+    ///
+    /// # Panics
+    /// When it does not start.
+    pub fn start_with(command: &mut Command, input: Stdio) -> Self {
         let mut child = command
-            .stdin(Stdio::null())
+            .stdin(input)
             .stdout(Stdio::piped())
             .stderr(Stdio::piped())
             .spawn()

@@ -117,6 +117,16 @@ impl Workspace {
         self.start(arguments).finish()
     }
 
+    /// Runs the program to its end, with what it may read from standard input.
+    ///
+    /// # Panics
+    /// When the input cannot be written down.
+    pub fn run_answering(&self, arguments: &[&str], input: &str) -> Finished {
+        self.write("input", input);
+        let input = fs::File::open(self.path().join("input")).expect("the input is there");
+        Running::start_with(&mut self.command(arguments), input.into()).finish()
+    }
+
     /// A text with this folder's name replaced by `[HOME]`, the same in every run.
     pub fn filtered(&self, text: &str) -> String {
         text.replace(&self.path().display().to_string(), "[HOME]")

@@ -57,6 +57,8 @@ pub(crate) enum Command {
     Info(Info),
     /// Print the readings of one meter
     Dump(Dump),
+    /// Show the clock of a meter, or set it
+    Clock(Clock),
     /// List plugins
     Plugins(Plugins),
     /// Look for what stands between this computer and its meters
@@ -124,14 +126,14 @@ pub(crate) struct Devices {
 #[derive(Debug, ClapArgs)]
 pub(crate) struct Meter {
     /// The driver; by default whichever knows the meter
-    #[arg(long, value_name = "NAME")]
+    #[arg(long, global = true, value_name = "NAME")]
     pub(crate) driver: Option<String>,
     /// The device: `serial:…`, `usb:VVVV:PPPP`, `path:…`, `virtual:MODEL` or `replay:FILE`; by default
     /// the one attached meter
-    #[arg(long, value_name = "SELECTOR")]
+    #[arg(long, global = true, value_name = "SELECTOR")]
     pub(crate) device: Option<String>,
     /// Write a transcript of the session; it holds readings
-    #[arg(long, value_name = "FILE")]
+    #[arg(long, global = true, value_name = "FILE")]
     pub(crate) record: Option<PathBuf>,
 }
 
@@ -171,6 +173,33 @@ pub(crate) enum Format {
     Jsonl,
     /// As the program glucometerutils prints
     Glucometerutils,
+}
+
+#[derive(Debug, ClapArgs)]
+pub(crate) struct Clock {
+    #[command(flatten)]
+    pub(crate) meter: Meter,
+    /// One JSON document on standard output
+    #[arg(long, global = true)]
+    pub(crate) json: bool,
+    #[command(subcommand)]
+    pub(crate) action: Option<ClockAction>,
+}
+
+#[derive(Debug, Subcommand)]
+pub(crate) enum ClockAction {
+    /// Set the clock, after the meter was read to its end
+    Set(SetClock),
+}
+
+#[derive(Debug, ClapArgs)]
+pub(crate) struct SetClock {
+    /// What the meter shall show: `now`, or a local time as in 2026-05-30T18:05
+    #[arg(default_value = "now", value_name = "WHEN")]
+    pub(crate) when: String,
+    /// Do not ask
+    #[arg(short, long)]
+    pub(crate) yes: bool,
 }
 
 #[derive(Debug, ClapArgs)]

@@ -82,6 +82,21 @@ impl Output {
         self.data(&format!("{document:#}\n"))
     }
 
+    /// Prints named values, one a line.
+    pub(crate) fn facts(&self, facts: &[(String, String)]) -> bool {
+        const NAME_WIDTH: usize = 14;
+        let text: String = facts
+            .iter()
+            .map(|(name, value)| format!("{name:NAME_WIDTH$}{}\n", escape(value)))
+            .collect();
+        self.data(&text)
+    }
+
+    /// Prints a question as it is, also when quiet; the answer is the caller's to read.
+    pub(crate) fn ask(&self, question: &str) {
+        self.error_text(question);
+    }
+
     /// Prints rows as aligned columns; the last column is not padded.
     pub(crate) fn table(&self, head: &[&str], rows: &[Vec<String>]) -> bool {
         let clean: Vec<Vec<String>> = rows

@@ -1,6 +1,7 @@
 //! Every command as a user or a script meets it: output, exit code, and what is left behind.
 
 mod check;
+mod clock;
 mod dump;
 mod help;
 mod listing;

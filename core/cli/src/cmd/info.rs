@@ -50,7 +50,6 @@ pub(super) fn info(context: &Context, args: &Info) -> Done {
         document["clock_offset_s"] = Value::from(offset(seconds));
     }
     let extra = document["extra"].take();
-    let mut text = String::new();
     let names = [
         ("driver", "driver"),
         ("device", "device"),
@@ -66,17 +65,25 @@ pub(super) fn info(context: &Context, args: &Info) -> Done {
         .iter()
         .map(|(name, key)| ((*name).to_owned(), document[*key].clone()));
     let extra = extra.as_object().cloned().unwrap_or_default();
-    for (name, value) in known.chain(extra) {
-        let shown = match value {
-            Value::Null => continue,
-            Value::String(text) => text,
-            other => other.to_string(),
-        };
-        text.push_str(&format!(
-            "{name:14}{}\n",
-            glucopipe_runtime::render::escape(&shown)
-        ));
-    }
-    context.output.data(&text);
+    let facts: Vec<(String, String)> = known
+        .chain(extra)
+        .filter(|(_, value)| !value.is_null())
+        .map(|(name, value)| (name, plain(&value)))
+        .collect();
+    context.output.facts(&facts);
     Ok(Exit::Done)
+}
+
+/// A value without the marks of JSON: `low 20, high 600`.
+fn plain(value: &Value) -> String {
+    match value {
+        Value::String(text) => text.clone(),
+        Value::Array(items) => items.iter().map(plain).collect::<Vec<_>>().join(", "),
+        Value::Object(fields) => fields
+            .iter()
+            .map(|(name, value)| format!("{name} {}", plain(value)))
+            .collect::<Vec<_>>()
+            .join(", "),
+        other => other.to_string(),
+    }
 }

@@ -1,6 +1,8 @@
 //! One file per command.
 
+mod change;
 mod check;
+mod clock;
 mod devices;
 mod doctor;
 mod dump;
@@ -24,6 +26,7 @@ pub(crate) fn dispatch(context: &Context, command: Command) -> Exit {
         Command::Devices(args) => devices::devices(context, &args),
         Command::Doctor(args) => doctor::doctor(context, &args),
         Command::Info(args) => info::info(context, &args),
+        Command::Clock(args) => clock::clock(context, &args),
         Command::Dump(args) => dump::dump(context, &args),
         Command::Plugins(args) => plugins::plugins(context, &args),
         Command::Explain(args) => Ok(explain::explain(context, &args)),

@@ -10,8 +10,9 @@ use std::sync::Arc;
 
 use arrow::array::RecordBatch;
 use arrow::datatypes::SchemaRef;
+use chrono::{DateTime, NaiveDateTime};
 use glucopipe_abi as abi;
-use glucopipe_sdk::driver::{DeviceInfo, ReadReport};
+use glucopipe_sdk::driver::{Clock as MeterClock, DeviceInfo, ReadReport};
 use glucopipe_sdk::exporter::CommitReport;
 use glucopipe_sdk::ffi::{call, call_for_text};
 use glucopipe_sdk::schema::column_named;
@@ -138,6 +139,70 @@ impl OpenDriver {
             unsafe { report(self.session, self.op.raw(), out, error) }
         })?;
         parse("read report", &text)
+    }
+
+    /// What the meter's clock shows.
+    ///
+    /// # Errors
+    /// As the driver says; [`Status::Unsupported`] when it has no way to ask.
+    pub fn clock(&mut self) -> Result<MeterClock, Error> {
+        let get = self.component.driver().and_then(|table| table.get_clock);
+        let get = get.ok_or_else(|| lacks("get_clock"))?;
+        let mut clock = abi::gp_clock {
+            local_seconds: 0,
+            utc_offset_seconds: 0,
+            resolution_seconds: 0,
+        };
+        // SAFETY: session and operation are alive; out-parameters are zeroed and ours.
+        call(|error| unsafe { get(self.session, self.op.raw(), &raw mut clock, error) })?;
+        let local = DateTime::from_timestamp(clock.local_seconds, 0)
+            .ok_or_else(|| Error::new(Status::Internal, "it gave a time that does not exist"))?;
+        Ok(MeterClock {
+            local: local.naive_utc(),
+            resolution_s: clock.resolution_seconds,
+        })
+    }
+
+    /// Whether the driver knows a way to set its meters' clocks.
+    pub fn sets_clock(&self) -> bool {
+        let set = self.component.driver().and_then(|table| table.set_clock);
+        set.is_some()
+    }
+
+    /// Sets the meter's clock.
+    ///
+    /// # Errors
+    /// As the driver says; [`Status::Unsupported`] when it has no way to set it.
+    pub fn set_clock(&mut self, local: NaiveDateTime) -> Result<(), Error> {
+        let set = self.component.driver().and_then(|table| table.set_clock);
+        let set = set.ok_or_else(|| lacks("set_clock"))?;
+        let clock = abi::gp_clock {
+            local_seconds: local.and_utc().timestamp(),
+            utc_offset_seconds: abi::GP_OFFSET_UNKNOWN,
+            resolution_seconds: 1,
+        };
+        // SAFETY: session, operation and clock are alive; the out-parameter is zeroed and ours.
+        call(|error| unsafe { set(self.session, self.op.raw(), &raw const clock, error) })
+    }
+
+    /// Whether the driver knows a way to erase its meters.
+    pub fn erases(&self) -> bool {
+        let erase = self.component.driver().and_then(|table| table.erase);
+        erase.is_some()
+    }
+
+    /// Destroys all stored readings of the meter with this serial.
+    ///
+    /// # Errors
+    /// As the driver says; [`Status::Unsupported`] when it has no way to erase, and
+    /// [`Status::Precondition`], with nothing changed, when it is another meter.
+    pub fn erase(&mut self, expect_serial: &str) -> Result<(), Error> {
+        let erase = self.component.driver().and_then(|table| table.erase);
+        let erase = erase.ok_or_else(|| lacks("erase"))?;
+        let serial = CString::new(expect_serial)
+            .map_err(|_| Error::new(Status::Precondition, "no serial holds a NUL"))?;
+        // SAFETY: session, operation and text are alive; the out-parameter is zeroed and ours.
+        call(|error| unsafe { erase(self.session, self.op.raw(), serial.as_ptr(), error) })
     }
 }
 

@@ -6,6 +6,8 @@
 
 mod apply;
 pub mod blame;
+pub mod change;
+mod conversation;
 pub mod engine;
 mod identity;
 pub mod intake;

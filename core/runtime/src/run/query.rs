@@ -5,20 +5,15 @@ use std::time::Duration;
 
 use glucopipe_sdk::driver::DeviceInfo;
 use glucopipe_sdk::ffi::guard::guard;
-use serde_json::json;
 
 use super::blame;
+use super::conversation::{Conversation, Failure};
 use super::engine::{Limits, RunSetup};
 use super::plan::PlannedSink;
-use super::source::clock_offset;
 use super::watch::{Ended, watch};
-use crate::config::DEFAULT_TIMEOUT_SECS;
 use crate::device::{Finder, Selector};
 use crate::host::{OpenDriver, Operation, check_exporter};
 use crate::problem::Problem;
-
-/// Name of the one source in messages.
-const NODE: &str = "meter";
 
 /// Asks an exporter whether a sink could deliver; changes nothing. Returns its remarks.
 ///
@@ -68,35 +63,34 @@ pub fn query_info(
     selector: &Selector,
     setup: &RunSetup,
 ) -> Result<MeterInfo, Problem> {
-    let (component, mut device) = finder.choose(driver, selector)?;
-    if let Some(recorder) = &setup.recorder {
-        device.record(recorder.clone());
+    let conversation = Conversation::choose(finder, driver, selector, setup)?;
+    let device = conversation.hold(|driver, _| driver.info().map_err(Failure::Driver))?;
+    Ok(conversation.introduce(device))
+}
+
+/// Asks the chosen meter what its clock shows.
+///
+/// # Errors
+/// As [`query_info`], and when the meter tells no time.
+pub fn query_clock(
+    finder: &Finder<'_>,
+    driver: Option<&str>,
+    selector: &Selector,
+    setup: &RunSetup,
+) -> Result<MeterInfo, Problem> {
+    let conversation = Conversation::choose(finder, driver, selector, setup)?;
+    let device = conversation.hold(|driver, job| with_clock(driver, &job.op))?;
+    Ok(conversation.introduce(device))
+}
+
+/// The description of an open meter with its clock, which some tell only when asked for it.
+pub(super) fn with_clock(driver: &mut OpenDriver, op: &Operation) -> Result<DeviceInfo, Failure> {
+    let mut device = driver.info().map_err(Failure::Driver)?;
+    if device.clock.is_none() {
+        let clock = driver.clock().map_err(Failure::Driver)?;
+        device.clock = Some(clock.local);
+        device.clock_resolution_s = Some(clock.resolution_s);
+        device.clock_read_us = Some(op.time().utc_us());
     }
-    let label = device.label.clone();
-    let mut operation = setup.operation(NODE);
-    operation.device = Some(device);
-    let op = Arc::new(Operation::start(operation));
-    let limits = Limits::default();
-    let limit = Duration::from_secs(DEFAULT_TIMEOUT_SECS);
-    let (driver, operation) = (component.clone(), op.clone());
-    let work = move || {
-        guard(|| {
-            OpenDriver::open(driver, operation, &json!({})).and_then(|mut driver| driver.info())
-        })
-    };
-    let asked = match watch(NODE, op.cancel(), limit, limits.grace, work) {
-        Ended::Returned(asked) => asked,
-        Ended::Abandoned => return Err(blame::stuck(&component, NODE)),
-        Ended::NotStarted(cause) => return Err(blame::not_started(NODE, cause)),
-    };
-    let info = asked.map_err(|error| {
-        let timeout = DEFAULT_TIMEOUT_SECS;
-        blame::driver_failed(&component, &error, op.cancel(), NODE, &label, timeout)
-    })?;
-    Ok(MeterInfo {
-        clock_offset_s: clock_offset(&info, &setup.clock),
-        label,
-        driver: component.versioned(),
-        device: info,
-    })
+    Ok(device)
 }

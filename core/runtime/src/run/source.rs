@@ -63,8 +63,17 @@ impl SourceJob {
 
     /// Reads the source.
     pub fn read(&self) -> SourceRead {
+        let driver = OpenDriver::open(self.component.clone(), self.op.clone(), &self.config);
+        match driver {
+            Ok(mut driver) => self.read_open(&mut driver),
+            Err(error) => self.failed(self.blame(&error)),
+        }
+    }
+
+    /// Reads a meter that is open.
+    pub fn read_open(&self, driver: &mut OpenDriver) -> SourceRead {
         let started = Instant::now();
-        let mut read = match self.try_read() {
+        let mut read = match self.try_read(driver) {
             Ok(read) => self.finish(read),
             Err(problem) => self.failed(problem),
         };
@@ -72,7 +81,8 @@ impl SourceJob {
         read
     }
 
-    fn blame(&self, error: &Error) -> Problem {
+    /// What to tell of a driver's error.
+    pub fn blame(&self, error: &Error) -> Problem {
         blame::driver_failed(
             &self.component,
             error,
@@ -104,12 +114,10 @@ impl SourceJob {
         }
     }
 
-    fn try_read(&self) -> Result<Finished, Problem> {
+    fn try_read(&self, driver: &mut OpenDriver) -> Result<Finished, Problem> {
         let blame = |error: Error| self.blame(&error);
         let broken = |what: String| blame::broken(&self.component, &what);
         let read_at_us = self.op.time().utc_us();
-        let mut driver = OpenDriver::open(self.component.clone(), self.op.clone(), &self.config)
-            .map_err(blame)?;
         let mut stream = driver.read().map_err(blame)?;
         let mut device = check_schema(&stream.schema()).map_err(broken)?;
         device.serial = normalise_serial(&device.serial);

@@ -1,0 +1,122 @@
+//! `clock` and `clock set`: shown, asked for, read back, and never set by accident.
+
+use glucopipe_tests::Workspace;
+use serde_json::Value;
+
+use super::json;
+
+/// Ten minutes ahead of the clock of this test.
+const AHEAD: &str = "virtual:verio-flex?records=12&clock=2026-11-01T12:10:00";
+
+/// The audit of the meter: what it objected to.
+fn complaints(workspace: &Workspace) -> Vec<String> {
+    let audit = workspace.read("audit").expect("the meter was plugged in");
+    let objections = audit.lines().filter(|line| *line != "unplugged");
+    objections.map(str::to_owned).collect()
+}
+
+#[test]
+fn the_clock_is_shown_and_left_alone() {
+    let workspace = Workspace::new();
+    let device = format!("{AHEAD}&audit=audit");
+    let finished = workspace.run(&["clock", "--device", &device]);
+    assert_eq!((finished.code, finished.stderr.as_str()), (0, ""));
+    for line in [
+        "clock         2026-11-01T12:10:00",
+        "computer      2026-11-01T12:00:00",
+        "clock offset  10 min ahead",
+    ] {
+        assert!(finished.stdout.contains(line), "{}", finished.stdout);
+    }
+    let shown = json(&workspace.run(&["clock", "--json", "--device", &device]));
+    assert_eq!(shown["clock"], "2026-11-01T12:10:00");
+    assert_eq!(shown["clock_offset_s"], 600);
+    assert_eq!(shown["resolution_s"], 1);
+    assert_eq!(complaints(&workspace), [""; 0]);
+}
+
+/// Every family, to the time of the computer and to a time of one's own, read back from the meter.
+#[test]
+fn the_clock_is_set_and_read_back() {
+    for model in ["verio-flex", "select-plus"] {
+        for (when, expected) in [
+            (&[][..], "2026-11-01T12:0"),
+            (&["2026-10-25T02:30"], "2026-10-25T02:3"),
+        ] {
+            let workspace = Workspace::new();
+            let device = format!("virtual:{model}?records=3&clock=2026-11-01T12:10:00&audit=audit");
+            let mut arguments = vec!["clock", "set"];
+            arguments.extend(when);
+            arguments.extend(["--yes", "--json", "--device", &device]);
+            let finished = workspace.run(&arguments);
+            assert_eq!(finished.code, 0, "{model}: {}", finished.stderr);
+            let changed = json(&finished);
+            let before = changed["before"]["clock"].as_str().unwrap();
+            assert!(before.starts_with("2026-11-01T12:10"), "{model}: {before}");
+            let after = changed["after"]["clock"].as_str().unwrap();
+            assert!(after.starts_with(expected), "{model}: {after}");
+            assert_eq!(complaints(&workspace), [""; 0], "{model}");
+        }
+    }
+}
+
+#[test]
+fn the_clock_is_set_only_when_confirmed() {
+    let workspace = Workspace::new();
+    let set = ["clock", "set", "--device", AHEAD];
+    let finished = workspace.run_answering(&set, "Yes\n");
+    assert_eq!(finished.code, 0, "{}", finished.stderr);
+    assert!(finished.stdout.contains("clock offset  exact"));
+    for (answer, code, reason) in [("no\n", 130, "GP0902"), ("", 2, "GP0209")] {
+        let finished = workspace.run_answering(&set, answer);
+        assert_eq!(finished.code, code, "{}", finished.stderr);
+        assert!(finished.stderr.contains(reason), "{}", finished.stderr);
+        assert!(finished.stderr.contains("nothing was changed in the meter"));
+        assert_eq!(finished.stdout, "");
+    }
+}
+
+/// A meter that cannot be read to its end keeps its clock: only with it can its readings be put right.
+#[test]
+fn a_meter_that_was_not_read_to_its_end_is_not_changed() {
+    let workspace = Workspace::new();
+    let device = "virtual:verio-flex?records=30&fault=crc-forever:20";
+    let finished = workspace.run(&["clock", "set", "--yes", "--device", device]);
+    assert_eq!(finished.code, 7, "{}", finished.stderr);
+    assert!(finished.stderr.contains("GP0209"), "{}", finished.stderr);
+    assert!(finished.stderr.contains("nothing was changed in the meter"));
+    assert_eq!(finished.stdout, "");
+}
+
+#[test]
+fn times_that_no_meter_can_show_are_wrong_usage() {
+    let workspace = Workspace::new();
+    for when in ["18:05", "2026-05-30T18:05Z", "tomorrow"] {
+        let finished = workspace.run(&["clock", "set", when, "--yes", "--device", AHEAD]);
+        assert_eq!(finished.code, 2, "{}", finished.stderr);
+        assert!(finished.stderr.contains("2026-05-30T18:05"));
+    }
+    let finished = workspace.run(&[
+        "clock",
+        "--device",
+        "virtual:usb-stick",
+        "--driver",
+        "verio",
+    ]);
+    assert_eq!(finished.code, 7, "{}", finished.stderr);
+    assert_eq!(finished.stdout, "");
+}
+
+#[test]
+fn other_commands_change_nothing() {
+    let workspace = Workspace::new();
+    let device = format!("{AHEAD}&audit=audit");
+    for command in ["info", "dump", "clock"] {
+        let finished = workspace.run(&[command, "--device", &device]);
+        assert_eq!(finished.code, 0, "{}", finished.stderr);
+    }
+    let shown = json(&workspace.run(&["info", "--json", "--device", &device]));
+    assert_eq!(shown["record_count"], Value::from(12));
+    assert_eq!(shown["clock"], "2026-11-01T12:10:00");
+    assert_eq!(complaints(&workspace), [""; 0]);
+}
