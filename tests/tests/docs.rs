@@ -4,8 +4,11 @@ use std::fmt::Write;
 use std::fs;
 use std::path::PathBuf;
 
+use glucopipe_emulator::catalog;
 use glucopipe_runtime::codes;
 use glucopipe_sdk::schema::{COLUMNS, Filler, Kind};
+use glucopipe_tests::Workspace;
+use serde_json::Value;
 
 const BEGIN: &str = "<!-- columns: begin; made by the test `docs`, do not edit -->";
 const END: &str = "<!-- columns: end -->";
@@ -64,6 +67,74 @@ fn errors_are_those_of_the_registry() {
         .expect("memory");
     }
     holds("errors.md", &text);
+}
+
+/// What stands in front of the meters.
+const METERS: &str = "\
+What the drivers of this version know. This page is made from their own words (`glucopipe plugins --json`);
+do not edit it.
+
+Every meter in the table is found by itself, described by `glucopipe info`, and read whole by `glucopipe run`
+and `glucopipe dump`. The columns say what else can be done with it. A meter of the same maker that is not
+in the table is tried with the rules of its family and marked untested.
+";
+
+/// What stands behind the meters.
+const METERS_TESTED: &str = "
+How a model was tested:
+
+* **protocol facts** says where they come from. Captured bytes are bytes that a real meter of this
+  model sent; they are decoded in the tests. Other programs are public ones that support the model.
+* **emulator**: the whole program reads a virtual meter of this model in the tests, every fault included.
+* **real kernel**: that virtual meter is plugged into a Linux kernel as a USB device, and the program reads
+  it through the real device nodes ([testing.md](testing.md)).
+
+No model was tested with the meter itself in hand yet. A report with `--record` helps; a transcript holds
+readings.
+";
+
+/// `docs/meters.md` has every model of every driver of this workspace.
+#[test]
+fn the_meters_are_those_of_the_drivers() {
+    let listing = Workspace::new().run(&["plugins", "--json"]);
+    let listing: Value = serde_json::from_str(&listing.stdout).expect("one JSON document");
+    let mut text = format!(
+        "# Meters\n\n{METERS}\n| model | USB | driver | link | clock shown | clock set | erased | protocol facts | emulator | real kernel |\n\
+         |---|---|---|---|---|---|---|---|---|---|\n"
+    );
+    let plugins = listing["plugins"].as_array().expect("a list");
+    for driver in plugins.iter().filter(|plugin| plugin["kind"] == "driver") {
+        let word = |value: &Value| value.as_str().expect("a text").to_owned();
+        let can = driver["can"].as_array().expect("a list");
+        let able = |ability: &str| {
+            let able = can.iter().any(|known| known == ability);
+            if able { "yes" } else { "–" }
+        };
+        // The lane in a virtual machine plugs in every model of the catalogue.
+        let emulated = |vendor: &str, product: &str| {
+            let usb = format!("{vendor}:{product}");
+            let emulated = catalog().iter().any(|entry| entry.usb.to_string() == usb);
+            if emulated { "yes" } else { "–" }
+        };
+        for model in driver["models"].as_array().expect("a list") {
+            let (vendor, product) = (word(&model["vendor"]), word(&model["product"]));
+            let virtual_meter = emulated(&vendor, &product);
+            writeln!(
+                text,
+                "| {} | `{vendor}:{product}` | `{}` | {} | {} | {} | {} | {} | {virtual_meter} | {virtual_meter} |",
+                word(&model["model"]),
+                word(&driver["id"]),
+                word(&model["link"]),
+                able("clock"),
+                able("clock set"),
+                able("erase"),
+                word(&model["tested"]),
+            )
+            .expect("memory");
+        }
+    }
+    text.push_str(METERS_TESTED);
+    holds("meters.md", &text);
 }
 
 fn type_words(kind: Kind) -> &'static str {

@@ -1,5 +1,6 @@
 //! `glucopipe plugins`.
 
+use glucopipe_runtime::plugin::{Ability, Component, ComponentKind};
 use glucopipe_runtime::transform::builtins;
 use serde_json::{Value, json};
 
@@ -28,6 +29,8 @@ pub(super) fn plugins(context: &Context, args: &Plugins) -> Done {
                         "file": file,
                         "shadowed": hidden,
                         "devices": component.about.devices.len(),
+                        "models": models(&component),
+                        "can": abilities(&component),
                         "config_schema": component.about.config_schema,
                     }));
                     let summary = if hidden {
@@ -105,4 +108,28 @@ pub(super) fn plugins(context: &Context, args: &Plugins) -> Done {
     } else {
         Exit::Plugin
     })
+}
+
+/// The models a driver knows; for other plugins nothing.
+fn models(component: &Component) -> Value {
+    if component.kind != ComponentKind::Driver {
+        return Value::Null;
+    }
+    let devices = component.about.devices.iter();
+    let models = devices.map(|device| {
+        json!({
+            "model": device.model,
+            "link": device.link,
+            "vendor": device.vendor,
+            "product": device.product,
+            "tested": device.tested,
+        })
+    });
+    models.collect()
+}
+
+/// The commands that need more than a driver must have.
+fn abilities(component: &Component) -> Vec<&'static str> {
+    let abilities = component.abilities().into_iter();
+    abilities.map(Ability::word).collect()
 }

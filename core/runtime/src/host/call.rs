@@ -163,12 +163,6 @@ impl OpenDriver {
         })
     }
 
-    /// Whether the driver knows a way to set its meters' clocks.
-    pub fn sets_clock(&self) -> bool {
-        let set = self.component.driver().and_then(|table| table.set_clock);
-        set.is_some()
-    }
-
     /// Sets the meter's clock.
     ///
     /// # Errors
@@ -183,12 +177,6 @@ impl OpenDriver {
         };
         // SAFETY: session, operation and clock are alive; the out-parameter is zeroed and ours.
         call(|error| unsafe { set(self.session, self.op.raw(), &raw const clock, error) })
-    }
-
-    /// Whether the driver knows a way to erase its meters.
-    pub fn erases(&self) -> bool {
-        let erase = self.component.driver().and_then(|table| table.erase);
-        erase.is_some()
     }
 
     /// Destroys all stored readings of the meter with this serial.

@@ -61,10 +61,46 @@ pub struct Library {
     pub abi_minor: u32,
 }
 
+/// What not every driver can do.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Ability {
+    /// Ask a meter for its clock.
+    ReadClock,
+    /// Set a meter's clock.
+    SetClock,
+    /// Erase a meter's memory.
+    Erase,
+}
+
+impl Ability {
+    /// The word in listings: the command that needs it.
+    pub fn word(self) -> &'static str {
+        match self {
+            Self::ReadClock => "clock",
+            Self::SetClock => "clock set",
+            Self::Erase => "erase",
+        }
+    }
+}
+
 impl Component {
     /// `contour/0.1.0`: what goes into the column `driver`.
     pub fn versioned(&self) -> String {
         format!("{}/{}", self.id, self.library.version)
+    }
+
+    /// What a driver can do with its meters besides reading them; nothing for other plugins.
+    pub fn abilities(&self) -> Vec<Ability> {
+        let Some(table) = self.driver() else {
+            return Vec::new();
+        };
+        let known = [
+            (Ability::ReadClock, table.get_clock.is_some()),
+            (Ability::SetClock, table.set_clock.is_some()),
+            (Ability::Erase, table.erase.is_some()),
+        ];
+        let known = known.into_iter().filter(|(_, known)| *known);
+        known.map(|(ability, _)| ability).collect()
     }
 
     pub(crate) fn driver(&self) -> Option<&abi::gp_driver> {

@@ -11,7 +11,7 @@ use std::sync::Mutex;
 
 pub use about::{About, KnownDevice};
 pub use folder::{EXTENSION, Folder, SearchPath};
-pub use library::{Component, Library};
+pub use library::{Ability, Component, Library};
 
 pub use crate::config::Component as ComponentKind;
 use crate::problem::{Code, Problem};

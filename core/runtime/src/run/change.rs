@@ -13,6 +13,7 @@ use super::report::{SourceReport, SourceStatus};
 use super::source::{SourceJob, SourceRead};
 use crate::device::{Finder, Selector, normalise_serial};
 use crate::host::OpenDriver;
+use crate::plugin::Ability;
 use crate::problem::{Code, Problem};
 
 /// What a clock is set to.
@@ -39,12 +40,6 @@ pub struct Changed {
     pub warnings: Vec<Problem>,
 }
 
-/// Something only some drivers can do.
-struct Ability {
-    known: fn(&OpenDriver) -> bool,
-    what: &'static str,
-}
-
 /// A meter, and what may be done to it.
 pub struct Change<'a> {
     /// Finds it.
@@ -66,11 +61,7 @@ impl Change<'_> {
     /// When the meter was not read to its end, what was read could not be kept, it is another meter, or
     /// its driver cannot set it: nothing is changed then. And when the meter refuses.
     pub fn set_clock(&self, when: When, keep: Keep) -> Result<Changed, Problem> {
-        const ABILITY: Ability = Ability {
-            known: OpenDriver::sets_clock,
-            what: "set a clock",
-        };
-        self.apply(&ABILITY, keep, move |driver, job, _, _| {
+        self.apply(Ability::SetClock, keep, move |driver, job, _, _| {
             let local = match when {
                 When::At(local) => local,
                 When::Now => {
@@ -87,11 +78,7 @@ impl Change<'_> {
     /// # Errors
     /// As [`Change::set_clock`], and when the meter holds more than what was read.
     pub fn erase(&self, keep: Keep) -> Result<Changed, Problem> {
-        const ABILITY: Ability = Ability {
-            known: OpenDriver::erases,
-            what: "erase a meter",
-        };
-        self.apply(&ABILITY, keep, move |driver, _, read, label| {
+        self.apply(Ability::Erase, keep, move |driver, _, read, label| {
             let now = driver.info().map_err(Failure::Driver)?;
             if now.record_count != Some(read.report.read + read.report.rejected) {
                 let title = format!("{label} is not erased");
@@ -106,7 +93,7 @@ impl Change<'_> {
 
     fn apply(
         &self,
-        ability: &'static Ability,
+        ability: Ability,
         keep: Keep,
         change: impl FnOnce(&mut OpenDriver, &SourceJob, &SourceRead, &str) -> Result<(), Failure>
         + Send
@@ -117,8 +104,8 @@ impl Change<'_> {
         let label = conversation.label().to_owned();
         let serial = normalise_serial(self.serial);
         let (before, after, read) = conversation.hold(move |driver, job| {
-            if !(ability.known)(driver) {
-                return Err(cannot(&label, job, ability.what).into());
+            if !job.component.abilities().contains(&ability) {
+                return Err(cannot(&label, job, ability).into());
             }
             let before = with_clock(driver, &job.op)?;
             admit(&before, &serial, &label)?;
@@ -142,10 +129,11 @@ fn refused(title: String) -> Problem {
     Problem::error(Code::CHANGE_REFUSED, title).kept("nothing was changed in the meter")
 }
 
-fn cannot(label: &str, job: &SourceJob, what: &str) -> Problem {
-    let title = format!("driver `{}` cannot {what}", job.component.id);
+fn cannot(label: &str, job: &SourceJob, ability: Ability) -> Problem {
+    let (driver, word) = (&job.component.id, ability.word());
+    let title = format!("driver `{driver}` has no `{word}`");
     Problem::error(Code::DEVICE_UNSUPPORTED, title)
-        .cause(format!("it knows no command for {label} that does so"))
+        .cause(format!("no command of {label} that does so is known"))
         .kept("nothing was changed in the meter")
         .hint("the meter's own menu may have a way")
 }
