@@ -42,6 +42,8 @@ pub struct Audit {
     pub erasures: u64,
     /// Clock settings accepted, as the clock stood right after each; the newest eight.
     pub clock_settings: Vec<LocalTime>,
+    /// What the clock shows now; `None` when there is none.
+    pub clock: Option<LocalTime>,
 }
 
 impl Audit {

@@ -1,8 +1,12 @@
 //! Faults a scenario can ask for, each observable by the host.
 
+mod list;
+
 use std::sync::LazyLock;
 
-use crate::catalog::{CONTOUR, KeyEntry, METERS, VERIO, entries_of, key};
+use list::FAULTS;
+
+use crate::catalog::{KeyEntry, entries_of};
 use crate::error::ScenarioError;
 use crate::family::{Family, FamilyKind};
 
@@ -16,8 +20,8 @@ const MEAL_AT: &str = "3";
 
 /// One requested fault.
 ///
-/// `n` counts results from 1 unless said otherwise; requests and replies of the
-/// Verio family count from 1 as well, repeated ones again.
+/// `n` counts results from 1 unless said otherwise; messages of the command mode, and requests and
+/// replies of the Verio family, count from 1 as well, repeated ones again.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Fault {
     /// Bad checksum in result n once; 0 is the header.
@@ -64,6 +68,28 @@ pub(crate) enum Fault {
     SingleHeader,
     /// The clock is refused because a pump owns it.
     Pump,
+    /// New dates and times are acknowledged and not taken.
+    ClockStuck,
+    /// The answer to command message n comes late.
+    CommandLate(u32),
+    /// Command message n is not heard.
+    CommandLost(u32),
+    /// Silent for ever from command message n on; 0 is the enquiry.
+    CommandMute(u32),
+    /// Command message n is refused.
+    CommandNak(u32),
+    /// The text in the answer to command message n is none of the protocol.
+    CommandOdd(u32),
+    /// Gone after command message n.
+    CommandUnplug(u32),
+    /// New dates are refused.
+    NakDate,
+    /// New times are refused.
+    NakTime,
+    /// The command mode is refused.
+    NoCommand,
+    /// A CR behind the letter for date or time is refused.
+    NoCr,
     /// Reading reply n ends with CHECK CONDITION once.
     Check(u32),
     /// Wrong CRC in reply n once.
@@ -105,193 +131,6 @@ pub(crate) fn verio_faults() -> impl Iterator<Item = KeyEntry> {
     entries_of(FAULTS, Some(FamilyKind::Verio))
 }
 
-const FAULTS: &[(&[FamilyKind], KeyEntry)] = &[
-    (
-        CONTOUR,
-        key(
-            "ack-lost",
-            "3",
-            "the acknowledgement of result n is not seen; it comes again",
-        ),
-    ),
-    (
-        VERIO,
-        key(
-            "check",
-            "8",
-            "reading reply n ends with CHECK CONDITION, once",
-        ),
-    ),
-    (
-        CONTOUR,
-        key(
-            "checksum",
-            "3",
-            "result n (0: the header) has a bad checksum until it is NAKed",
-        ),
-    ),
-    (
-        CONTOUR,
-        key(
-            "checksum-forever",
-            "3",
-            "result n (0: the header) always has a bad checksum",
-        ),
-    ),
-    (
-        METERS,
-        key(
-            "count",
-            "1",
-            "the result count in the header is off by k; Verio family: k tests are taken before the second count",
-        ),
-    ),
-    (VERIO, key("crc", "8", "reply n has a wrong CRC, once")),
-    (
-        VERIO,
-        key(
-            "crc-forever",
-            "8",
-            "reply n, and every reply to the same request, has a wrong CRC",
-        ),
-    ),
-    (
-        CONTOUR,
-        key("cut", "3", "end of transmission after n results"),
-    ),
-    (CONTOUR, key("dead", "3", "silent for ever after n results")),
-    (
-        CONTOUR,
-        key(
-            "duplicate",
-            "5",
-            "result n comes again although acknowledged (5 is frame 7)",
-        ),
-    ),
-    (
-        CONTOUR,
-        key(
-            "empty-report",
-            "3",
-            "a report of length 0 in the middle of result n",
-        ),
-    ),
-    (
-        CONTOUR,
-        key("gap", "3", "a frame number is skipped before result n"),
-    ),
-    (CONTOUR, key("garbage", "3", "junk bytes before result n")),
-    (
-        VERIO,
-        key("layout", "3", "the reserved byte of result n is not zero"),
-    ),
-    (
-        VERIO,
-        key(
-            "meal",
-            "3",
-            "VALUE[:n]: result n (3) has this meal byte, 0 to 255",
-        ),
-    ),
-    (CONTOUR, key("mute", "", "never answers")),
-    (
-        CONTOUR,
-        key("nak", "", "the first wake-up is answered by NAK"),
-    ),
-    (
-        CONTOUR,
-        key(
-            "no-terminator",
-            "",
-            "end of transmission without the terminator record",
-        ),
-    ),
-    (
-        METERS,
-        key(
-            "odd",
-            "3",
-            "result n cannot be parsed though its checksum is right; Verio family: its value is impossible",
-        ),
-    ),
-    (
-        CONTOUR,
-        key(
-            "prefix",
-            "3",
-            "a report of result n has a wrong prefix until it is NAKed",
-        ),
-    ),
-    (
-        CONTOUR,
-        key(
-            "pump",
-            "",
-            "clock reads and settings are refused: a pump owns the clock",
-        ),
-    ),
-    (
-        VERIO,
-        key(
-            "refuse",
-            "8",
-            "request n is not processed: its register reads back the request",
-        ),
-    ),
-    (
-        VERIO,
-        key(
-            "residue",
-            "8",
-            "reading reply n transfers nothing though its status is good, once",
-        ),
-    ),
-    (
-        CONTOUR,
-        key(
-            "restart",
-            "3",
-            "enquiry after n results, then everything starts again",
-        ),
-    ),
-    (
-        CONTOUR,
-        key("single-header", "", "one header only, without the enquiry"),
-    ),
-    (
-        METERS,
-        key(
-            "slow",
-            "1000",
-            "every answer takes that many virtual milliseconds",
-        ),
-    ),
-    (
-        METERS,
-        key(
-            "stall",
-            "3",
-            "silent after n results until a NAK arrives; Verio family: reading reply n stalls, once",
-        ),
-    ),
-    (
-        VERIO,
-        key("status", "8", "reply n has error status 09, once"),
-    ),
-    (
-        CONTOUR,
-        key("terminator", "T", "the terminator has another code than N"),
-    ),
-    (
-        METERS,
-        key(
-            "unplug",
-            "3",
-            "the device vanishes after n results; Verio family: after n replies",
-        ),
-    ),
-];
-
 impl Fault {
     /// Reads `NAME[:argument]` for a model.
     pub(crate) fn parse(text: &str, family: Family) -> Result<Self, ScenarioError> {
@@ -326,13 +165,20 @@ impl Fault {
         let at = || {
             argument
                 .parse::<u32>()
-                .map_err(|_| bad("the number of a result or reply"))
+                .map_err(|_| bad("the number of a result, message or reply"))
         };
         Ok(match name {
             "ack-lost" => Self::AckLost(at()?),
             "checksum" => Self::Checksum(at()?),
             "checksum-forever" => Self::ChecksumForever(at()?),
             "check" => Self::Check(at()?),
+            "clock-stuck" => Self::ClockStuck,
+            "command-late" => Self::CommandLate(at()?),
+            "command-lost" => Self::CommandLost(at()?),
+            "command-mute" => Self::CommandMute(at()?),
+            "command-nak" => Self::CommandNak(at()?),
+            "command-odd" => Self::CommandOdd(at()?),
+            "command-unplug" => Self::CommandUnplug(at()?),
             "count" if kind == FamilyKind::Verio => Self::Count(
                 argument
                     .parse()
@@ -359,6 +205,10 @@ impl Fault {
             }
             "mute" => Self::Mute,
             "nak" => Self::Nak,
+            "nak-date" => Self::NakDate,
+            "nak-time" => Self::NakTime,
+            "no-command" => Self::NoCommand,
+            "no-cr" => Self::NoCr,
             "no-terminator" => Self::NoTerminator,
             "odd" => Self::Odd(at()?),
             "prefix" => Self::Prefix(at()?),

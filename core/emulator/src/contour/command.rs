@@ -18,6 +18,19 @@ pub(crate) enum Step {
     SetTime,
 }
 
+/// What a meter does not let be done to its clock.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(crate) struct Refusals {
+    /// Anything: a pump owns the clock.
+    pub(crate) pump: bool,
+    /// A CR behind the letter for date or time.
+    pub(crate) cr: bool,
+    /// New dates.
+    pub(crate) date: bool,
+    /// New times.
+    pub(crate) time: bool,
+}
+
 /// What the meter does about a command message.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct Reaction {
@@ -48,7 +61,7 @@ impl Reaction {
         Self::answer(step, ACK)
     }
 
-    fn refuse() -> Self {
+    pub(crate) fn refuse() -> Self {
         Self::answer(Step::Ready, NAK)
     }
 
@@ -82,16 +95,21 @@ impl Reaction {
     }
 }
 
-/// Answers one command message; `pump_owned` refuses everything about the clock.
-pub(crate) fn react(step: Step, message: &[u8], clock: LocalTime, pump_owned: bool) -> Reaction {
+/// Answers one command message.
+pub(crate) fn react(step: Step, message: &[u8], clock: LocalTime, refusals: Refusals) -> Reaction {
     // Projects differ in a CR behind the second part; both forms work.
     let text = message.strip_suffix(&[CR]).unwrap_or(message);
+    let cr = text.len() < message.len();
     match (step, text) {
-        (Step::Read | Step::Write, b"D|" | b"T|") if pump_owned => Reaction::refuse(),
+        (Step::Read | Step::Write, b"D|" | b"T|") if refusals.pump || (refusals.cr && cr) => {
+            Reaction::refuse()
+        }
         (Step::Read, b"D|") => Reaction::say(&format!("D|{}|", date_digits(clock))),
         (Step::Read, b"T|") => Reaction::say(&format!("D|{:02}{:02}|", clock.hour, clock.minute)),
         (Step::Write, b"D|") => Reaction::accept(Step::SetDate),
         (Step::Write, b"T|") => Reaction::accept(Step::SetTime),
+        (Step::SetDate, _) if refusals.date => Reaction::refuse(),
+        (Step::SetTime, _) if refusals.time => Reaction::refuse(),
         (Step::SetDate, _) => Reaction::set(with_date(clock, text)),
         (Step::SetTime, _) => Reaction::set(with_time(clock, text)),
         (_, b"R|") => Reaction::accept(Step::Read),
@@ -160,6 +178,13 @@ fn pairs<const N: usize>(text: &[u8]) -> Option<[u8; N]> {
 mod tests {
     use super::*;
 
+    const NONE: Refusals = Refusals {
+        pump: false,
+        cr: false,
+        date: false,
+        time: false,
+    };
+
     fn clock() -> LocalTime {
         LocalTime::parse("2026-05-30T18:12:30").unwrap()
     }
@@ -167,33 +192,33 @@ mod tests {
     #[test]
     fn reads_date_and_time_with_the_letter_d() {
         assert_eq!(
-            react(Step::Ready, b"R|", clock(), false),
+            react(Step::Ready, b"R|", clock(), NONE),
             Reaction::accept(Step::Read)
         );
-        let date = react(Step::Read, b"D|\r", clock(), false);
+        let date = react(Step::Read, b"D|\r", clock(), NONE);
         assert_eq!(date.reply, b"D|260530|\r\n\x06");
         assert_eq!(
-            react(Step::Read, b"T|", clock(), false).reply,
+            react(Step::Read, b"T|", clock(), NONE).reply,
             b"D|1812|\r\n\x06"
         );
         assert_eq!(
-            react(Step::Ready, b"M|", clock(), false).reply,
+            react(Step::Ready, b"M|", clock(), NONE).reply,
             b"D|0|\r\n\x06"
         );
     }
 
     #[test]
     fn sets_date_and_time() {
-        let date = react(Step::SetDate, b"270101|\r", clock(), false);
+        let date = react(Step::SetDate, b"270101|\r", clock(), NONE);
         assert_eq!(date.clock.unwrap().to_string(), "2027-01-01T18:12:30");
-        let time = react(Step::SetTime, b"0007|\r", clock(), false);
+        let time = react(Step::SetTime, b"0007|\r", clock(), NONE);
         assert_eq!(time.clock.unwrap().to_string(), "2026-05-30T00:07:00");
     }
 
     #[test]
     fn refuses_impossible_settings() {
         for text in [&b"261301|\r"[..], b"26010|\r", b"260101\r", b"", b"26-1-1|"] {
-            let reaction = react(Step::SetDate, text, clock(), false);
+            let reaction = react(Step::SetDate, text, clock(), NONE);
             assert_eq!((reaction.reply, reaction.clock), (vec![NAK], None));
             assert!(reaction.violation.is_some());
         }
@@ -201,28 +226,45 @@ mod tests {
 
     #[test]
     fn refuses_the_clock_of_a_paired_link() {
+        let paired = Refusals { pump: true, ..NONE };
+        for step in [Step::Read, Step::Write] {
+            for text in [&b"D|\r"[..], b"T|"] {
+                let reaction = react(step, text, clock(), paired);
+                assert_eq!(reaction, Reaction::refuse());
+            }
+        }
+    }
+
+    #[test]
+    fn refuses_what_it_is_told_to() {
+        let cr = Refusals { cr: true, ..NONE };
+        assert_eq!(react(Step::Read, b"T|\r", clock(), cr), Reaction::refuse());
         assert_eq!(
-            react(Step::Read, b"D|\r", clock(), true),
-            Reaction::refuse()
+            react(Step::Read, b"T|", clock(), cr).reply.last(),
+            Some(&ACK)
         );
+        let new = react(Step::SetTime, b"0007|\r", clock(), cr);
+        assert!(new.clock.is_some());
+        let date = Refusals { date: true, ..NONE };
+        let refused = react(Step::SetDate, b"270101|\r", clock(), date);
+        assert_eq!(refused, Reaction::refuse());
+        let time = Refusals { time: true, ..NONE };
+        let refused = react(Step::SetTime, b"0007|\r", clock(), time);
+        assert_eq!(refused, Reaction::refuse());
     }
 
     #[test]
     fn objects_to_pump_and_power_commands() {
         for command in [b"Q|", b"1|"] {
             assert!(
-                react(Step::Write, command, clock(), false)
+                react(Step::Write, command, clock(), NONE)
                     .violation
                     .is_some()
             );
         }
-        let off = react(Step::Write, b"E|\r", clock(), false);
+        let off = react(Step::Write, b"E|\r", clock(), NONE);
         assert!(off.power_off && off.violation.is_some());
-        assert!(
-            react(Step::Ready, b"Z|", clock(), false)
-                .violation
-                .is_some()
-        );
-        assert!(react(Step::Ready, b"X", clock(), false).violation.is_none());
+        assert!(react(Step::Ready, b"Z|", clock(), NONE).violation.is_some());
+        assert!(react(Step::Ready, b"X", clock(), NONE).violation.is_none());
     }
 }

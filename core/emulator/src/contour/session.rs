@@ -67,6 +67,8 @@ pub(crate) struct ContourMeter {
     pub(super) repeats: u32,
     /// The host has read a whole frame since its last ACK.
     pub(super) heard: bool,
+    /// Messages of the command mode so far.
+    pub(super) commands: u32,
     /// Virtual milliseconds since the meter was plugged in.
     now: u64,
     deadline: Option<u64>,
@@ -91,6 +93,7 @@ impl ContourMeter {
             sent: Vec::new(),
             repeats: 0,
             heard: true,
+            commands: 0,
             now: 0,
             deadline: None,
             clock_base: scenario.clock(),
@@ -276,6 +279,7 @@ impl HidMeter for ContourMeter {
         Audit {
             session_open: self.is_open(),
             reports_lost: self.outbox.lost(),
+            clock: Some(self.clock()),
             ..self.audit.clone()
         }
     }

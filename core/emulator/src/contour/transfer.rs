@@ -1,6 +1,6 @@
 //! What the meter does about each byte from the host (contour.md sections 4.1, 4.3 and 8).
 
-use super::command::{Step, react};
+use super::command::{Reaction, Refusals, Step, react};
 use super::header::{Transmission, password, text};
 use super::session::{ContourMeter, ENQUIRY_MS, State};
 use crate::faults::Fault;
@@ -12,6 +12,10 @@ const MOST_REPEATS: u32 = 6;
 const LEADING_FRAMES: usize = 2;
 /// Junk without any control byte.
 const JUNK: &[u8] = &[0x7E, 0x23, 0x55, 0x2A, 0xFF, 0x7E];
+/// A text reply that tells neither a date nor a time.
+const ODD_REPLY: &[u8] = b"D|2O0X|\r\n\x06";
+/// Delay of an answer that comes late.
+const LATE_MS: u64 = 6_000;
 /// A report prefix no meter uses.
 const WRONG_PREFIX: [u8; 3] = [0x42, 0x41, 0x44];
 
@@ -67,10 +71,8 @@ impl ContourMeter {
                 self.outbox.clear();
                 self.finish();
             }
-            State::Command(_) => {
-                self.outbox.clear();
-                self.offer_again();
-            }
+            // An answer that is on its way still comes.
+            State::Command(_) => self.offer_again(),
             State::Dead(_) => self.state = State::Dead(false),
             State::Gone => {}
         }
@@ -78,6 +80,8 @@ impl ContourMeter {
 
     pub(super) fn on_enq(&mut self) {
         match self.state {
+            State::Refused if self.faults.has(Fault::CommandMute(0)) => {}
+            State::Refused if self.faults.has(Fault::NoCommand) => self.say(&[NAK]),
             State::Refused => {
                 self.audit.command_sessions += 1;
                 self.enter_command(Step::Ready);
@@ -98,22 +102,52 @@ impl ContourMeter {
         }
     }
 
-    /// One message in command mode.
+    /// One message in command mode, with the faults that are due.
     pub(super) fn command(&mut self, step: Step, message: &[u8]) {
-        let pump_owned = self.faults.has(Fault::Pump);
-        let reaction = react(step, message, self.clock(), pump_owned);
+        self.commands = self.commands.saturating_add(1);
+        let n = self.commands;
+        let mute = |fault| matches!(fault, Fault::CommandMute(from) if from <= n);
+        if self.faults.count(mute) > 0 {
+            self.state = State::Dead(true);
+            self.await_nothing();
+            return;
+        }
+        self.enter_command(step);
+        if self.faults.take(Fault::CommandLost(n)) {
+            return;
+        }
+        let reaction = if self.faults.take(Fault::CommandNak(n)) {
+            Reaction::refuse()
+        } else {
+            react(step, message, self.clock(), self.refusals())
+        };
         self.enter_command(reaction.step);
         if let Some(rule) = reaction.violation {
             self.audit.violation(rule);
         }
-        if let Some(time) = reaction.clock {
+        if let Some(time) = reaction.clock
+            && !self.faults.has(Fault::ClockStuck)
+        {
             self.set_clock(time);
         }
-        if reaction.power_off {
+        if reaction.power_off || self.faults.take(Fault::CommandUnplug(n)) {
             self.outbox.clear();
             self.state = State::Gone;
-        } else {
-            self.say(&reaction.reply);
+            return;
+        }
+        let odd = reaction.reply.len() > 1 && self.faults.take(Fault::CommandOdd(n));
+        let reply = if odd { ODD_REPLY } else { &reaction.reply };
+        let late = self.faults.take(Fault::CommandLate(n));
+        let at = self.answer_at() + if late { LATE_MS } else { 0 };
+        self.outbox.push_message(reply, at, false);
+    }
+
+    fn refusals(&self) -> Refusals {
+        Refusals {
+            pump: self.faults.has(Fault::Pump),
+            cr: self.faults.has(Fault::NoCr),
+            date: self.faults.has(Fault::NakDate),
+            time: self.faults.has(Fault::NakTime),
         }
     }
 

@@ -114,6 +114,10 @@ impl VerioMeter {
         i64::try_from(self.now / 1000).unwrap_or(i64::MAX)
     }
 
+    fn clock(&self) -> LocalTime {
+        self.clock_base.plus_seconds(self.elapsed_s())
+    }
+
     fn stored(&self) -> &[Record] {
         self.records
             .get(self.hidden..self.erased_from)
@@ -288,8 +292,8 @@ impl VerioMeter {
                 unit.to_le_bytes().to_vec()
             }
             Ask::Clock => {
-                let clock = self.clock_base.plus_seconds(self.elapsed_s());
-                let seconds = u32::try_from(clock.to_seconds() - EPOCH_S).unwrap_or(u32::MAX);
+                let seconds =
+                    u32::try_from(self.clock().to_seconds() - EPOCH_S).unwrap_or(u32::MAX);
                 seconds.to_le_bytes().to_vec()
             }
             Ask::SetClock(seconds) => {
@@ -343,7 +347,10 @@ impl ScsiMeter for VerioMeter {
     }
 
     fn audit(&self) -> Audit {
-        self.audit.clone()
+        Audit {
+            clock: Some(self.clock()),
+            ..self.audit.clone()
+        }
     }
 }
 
