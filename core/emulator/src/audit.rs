@@ -59,6 +59,14 @@ impl Audit {
         list
     }
 
+    /// Adds the broken rules of another part of the same device.
+    pub(crate) fn take_violations(&mut self, other: &Self) {
+        for text in &other.violations {
+            self.violation(text.as_str());
+        }
+        self.unlisted_violations += other.unlisted_violations;
+    }
+
     /// Records a broken rule.
     pub(crate) fn violation(&mut self, text: impl Into<String>) {
         if self.violations.len() < LISTED_VIOLATIONS {

@@ -24,6 +24,7 @@ mod schedule;
 mod scsi;
 mod truth;
 mod uri;
+mod usb;
 mod verio;
 
 pub use audit::Audit;
@@ -36,3 +37,4 @@ pub use scenario::{Scenario, Unit};
 pub use scsi::{BLOCK_SIZE, CHECK_CONDITION, ScsiMeter, ScsiOutcome, ScsiTransfer};
 pub use truth::{InsulinType, Kind, Meal, Range, SetAside, Truth};
 pub use uri::parse;
+pub use usb::{UsbDevice, UsbipPort, WireError};

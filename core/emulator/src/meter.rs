@@ -20,6 +20,10 @@ pub trait HidMeter: Send {
     /// Waits up to `wait_ms` of virtual time for one report to the host.
     fn read(&mut self, wait_ms: u32) -> Result<Answer, Unplugged>;
 
+    /// Virtual time until the meter may have a report or act on its own; `None` when it waits for the
+    /// host.
+    fn due_ms(&self) -> Option<u32>;
+
     /// Tells what the meter noticed of the host's behaviour so far.
     fn audit(&self) -> Audit;
 }
@@ -65,6 +69,10 @@ impl HidMeter for Absent {
 
     fn read(&mut self, _wait_ms: u32) -> Result<Answer, Unplugged> {
         Err(Unplugged)
+    }
+
+    fn due_ms(&self) -> Option<u32> {
+        None
     }
 
     fn audit(&self) -> Audit {

@@ -11,6 +11,7 @@ use crate::faults::Fault;
 use crate::meter::{Absent, HidMeter, LinkKind, UsbIds};
 use crate::scsi::ScsiMeter;
 use crate::truth::{SetAside, Truth};
+use crate::usb::{Identity, Shape, UsbDevice};
 use crate::verio;
 use crate::verio::meter::VerioMeter;
 use crate::verio::stick::{Looks, Stick};
@@ -111,6 +112,59 @@ impl Scenario {
             Family::Contour(_) => None,
             Family::Verio(model) => Some(Box::new(VerioMeter::new(model, self.clone()))),
             Family::Stick => Some(Box::new(Stick::new(self.looks))),
+        }
+    }
+
+    /// Builds the meter, as just plugged in, as a USB device for an operating system.
+    ///
+    /// The system reads a disk as it likes; the host's own writes and reads are judged as strictly as
+    /// by [`scsi_meter`](Self::scsi_meter).
+    pub fn usb_device(&self) -> UsbDevice {
+        let ids = self.usb();
+        let serial = self.usb_serial();
+        match self.family {
+            Family::Contour(model) => {
+                let identity = Identity {
+                    ids,
+                    shape: model.shape,
+                    manufacturer: "Bayer HealthCare LLC",
+                    product: model.entry.name.to_owned(),
+                    serial,
+                    storage: None,
+                };
+                let software: Vec<Box<dyn ScsiMeter>> = match model.shape {
+                    Shape::HidAndDisk | Shape::DiskAndHid => vec![
+                        Box::new(Stick::with_software()),
+                        Box::new(Stick::with_software()),
+                    ],
+                    Shape::Hid | Shape::Disk => Vec::new(),
+                };
+                UsbDevice::new(identity, self.hid_meter(), software)
+            }
+            Family::Verio(model) => {
+                let identity = Identity {
+                    ids,
+                    shape: Shape::Disk,
+                    manufacturer: "LifeScan",
+                    product: model.text.to_owned(),
+                    serial,
+                    storage: Some("LifeScan MSC"),
+                };
+                let meter = VerioMeter::new(model, self.clone()).shared();
+                UsbDevice::new(identity, None, vec![Box::new(meter)])
+            }
+            Family::Stick => {
+                let identity = Identity {
+                    ids,
+                    shape: Shape::Disk,
+                    manufacturer: "Generic",
+                    product: "Mass Storage".to_owned(),
+                    serial,
+                    storage: None,
+                };
+                let stick = Stick::new(self.looks);
+                UsbDevice::new(identity, None, vec![Box::new(stick)])
+            }
         }
     }
 

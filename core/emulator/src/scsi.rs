@@ -16,6 +16,12 @@ pub trait ScsiMeter: Send {
     /// Runs one command; `cdb` without padding.
     fn command(&mut self, cdb: &[u8], data: ScsiTransfer<'_>) -> Result<ScsiOutcome, Unplugged>;
 
+    /// Lets virtual time go by between commands.
+    fn pass(&mut self, _elapsed_ms: u32) {}
+
+    /// Notes that the link was reset: the host has to make sure again what the disk is.
+    fn reset(&mut self) {}
+
     /// Tells what the meter noticed of the host's behaviour so far.
     fn audit(&self) -> Audit;
 }

@@ -12,6 +12,7 @@ use crate::catalog::ModelEntry;
 use crate::frame::{ACK, EOT, WAKE_X};
 use crate::meter::{LinkKind, UsbIds};
 use crate::scenario::Unit as ValueUnit;
+use crate::usb::Shape;
 
 /// Vendor id of the whole family.
 const VENDOR: u16 = 0x1A79;
@@ -70,6 +71,8 @@ pub(crate) struct Model {
     pub(crate) logbook: bool,
     /// The numeric serial is in the USB descriptor.
     pub(crate) usb_serial: bool,
+    /// Interfaces; a disk beside HID holds the vendor's software.
+    pub(crate) shape: Shape,
 }
 
 impl Model {
@@ -130,6 +133,7 @@ const LINK: Model = Model {
     fasting: false,
     logbook: false,
     usb_serial: false,
+    shape: Shape::Hid,
 };
 
 const ONE: Model = Model {
@@ -159,6 +163,7 @@ const ONE: Model = Model {
     fasting: true,
     logbook: false,
     usb_serial: false,
+    shape: Shape::Hid,
 };
 
 /// Every model, in the order of the catalogue.
@@ -181,6 +186,7 @@ pub(crate) const MODELS: &[Model] = &[
         enquiry_apart: false,
         wakes: &[EOT],
         usb_serial: true,
+        shape: Shape::HidAndDisk,
         ..LINK
     },
     LINK,
@@ -260,6 +266,7 @@ pub(crate) const MODELS: &[Model] = &[
         tail: Tail::MT,
         fasting: true,
         logbook: true,
+        shape: Shape::DiskAndHid,
         ..LINK
     },
     ONE,

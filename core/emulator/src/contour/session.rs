@@ -275,6 +275,12 @@ impl HidMeter for ContourMeter {
         }
     }
 
+    fn due_ms(&self) -> Option<u32> {
+        let next = [self.outbox.ready_at(), self.deadline];
+        let at = next.into_iter().flatten().min()?;
+        Some(u32::try_from(at.saturating_sub(self.now)).unwrap_or(u32::MAX))
+    }
+
     fn audit(&self) -> Audit {
         Audit {
             session_open: self.is_open(),

@@ -65,6 +65,9 @@ pub(crate) struct VerioMeter {
     identified: Identified,
     faults: Faults,
     gone: bool,
+    /// An operating system reads the disk as well: what only it does breaks no rule, and proves
+    /// nothing of the host.
+    shared: bool,
     /// Virtual milliseconds since the meter was plugged in.
     now: u64,
     /// Clock at virtual time zero.
@@ -97,11 +100,20 @@ impl VerioMeter {
             hopeless: Vec::new(),
             identified: Identified::default(),
             gone: faults.has(Fault::Unplug(0)),
+            shared: false,
             faults,
             now: 0,
             clock_base: scenario.clock(),
             audit: Audit::default(),
             scenario,
+        }
+    }
+
+    /// The same meter, behind an operating system that looks at its blocks as at those of any disk.
+    pub(crate) fn shared(self) -> Self {
+        Self {
+            shared: true,
+            ..self
         }
     }
 
@@ -139,22 +151,25 @@ impl VerioMeter {
 
     fn read(&mut self, span: Span, data: ScsiTransfer<'_>) -> ScsiOutcome {
         let length = data.len();
-        if let Some(rule) = self.one_block("READ", span, length) {
+        let foreign = self.shared && (span.blocks != 1 || !span.plain);
+        let broken = self.one_block("READ", span, length);
+        if let Some(rule) = broken.filter(|_| !foreign) {
             self.audit.violation(rule);
             return self.disk.check(WRONG_FIELD, length);
         }
         if !span.exists() {
             return self.disk.check(NO_SUCH_BLOCK, length);
         }
-        let (block, number) = match self.register(span.lba) {
-            Some(register) => (register.block, register.number),
-            None if span.lba == 0 => (self.disk.boot_sector(), 0),
-            None => (EMPTY, 0),
-        };
+        if foreign {
+            let lbas = (span.lba..).take(span.blocks.into());
+            let blocks: Vec<u8> = lbas.flat_map(|lba| self.block(lba).0).collect();
+            return self.disk.send(&blocks, blocks.len(), data);
+        }
+        let (block, number) = self.block(span.lba);
         if number > 0 {
             if self.faults.take(Fault::Stall(number)) {
                 // After a reset of the link the host has to make sure again.
-                self.identified = Identified::default();
+                self.reset();
                 let outcome = self.disk.good(length);
                 return ScsiOutcome {
                     stalled: true,
@@ -172,6 +187,15 @@ impl VerioMeter {
         let outcome = self.disk.send(&block, BLOCK_SIZE, data);
         self.identified.boot_sector |= span.lba == 0 && outcome.status == 0;
         outcome
+    }
+
+    /// A block, and the number of the request whose answer it holds.
+    fn block(&mut self, lba: u32) -> (Block, u32) {
+        match self.register(lba) {
+            Some(register) => (register.block, register.number),
+            None if lba == 0 => (self.disk.boot_sector(), 0),
+            None => (EMPTY, 0),
+        }
     }
 
     fn write(&mut self, span: Span, data: ScsiTransfer<'_>) -> ScsiOutcome {
@@ -342,8 +366,20 @@ impl ScsiMeter for VerioMeter {
             let seen = length.min(expected) >= VENDOR_END && outcome.status == 0;
             self.identified.vendor |= seen;
         }
+        if self.shared && command == Command::Capacity {
+            // A disk driver has bound: whoever used the disk before has left.
+            self.reset();
+        }
         self.now = self.now.saturating_add(u64::from(outcome.elapsed_ms));
         Ok(outcome)
+    }
+
+    fn pass(&mut self, elapsed_ms: u32) {
+        self.now = self.now.saturating_add(u64::from(elapsed_ms));
+    }
+
+    fn reset(&mut self) {
+        self.identified = Identified::default();
     }
 
     fn audit(&self) -> Audit {

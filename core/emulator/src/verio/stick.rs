@@ -67,6 +67,16 @@ impl Stick {
         }
     }
 
+    /// The disk beside a meter, with the vendor's software: no meter either.
+    pub(crate) fn with_software() -> Self {
+        let product = *b"CONTOUR USB     1.00";
+        Self {
+            disk: Disk::new(*b"BAYER   ", product, *b"CONTOUR    FAT16   ", None),
+            written: BTreeMap::new(),
+            audit: Audit::default(),
+        }
+    }
+
     fn read(&self, span: Span) -> Vec<u8> {
         let lbas = (span.lba..).take(span.blocks.into());
         let block = |lba| match self.written.get(&lba) {
