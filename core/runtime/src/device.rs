@@ -1,18 +1,27 @@
 //! Devices: which one is meant ([`Selector`]), which are there ([`Finder`]), and opening the chosen one.
 
+mod access;
+mod disk;
 mod finder;
+mod listing;
+mod mounts;
 mod selector;
+#[cfg(target_os = "linux")]
+mod sysfs;
 
 use std::path::PathBuf;
 
 use glucopipe_sdk::link::Kind;
 
-pub use self::finder::{Attached, Finder};
+pub use self::access::{Node, RULE_FILE, hint as access_hint};
+use self::disk::Chosen;
+pub use self::finder::Finder;
+pub use self::listing::Attached;
 pub use self::selector::{Selector, normalise_serial};
 use crate::clock::Clock;
 use crate::transport::file::FileLink;
 use crate::transport::hid::Hid;
-use crate::transport::link::{Link, LinkError};
+use crate::transport::link::{Link, LinkContext, LinkError};
 use crate::transport::record::Recorder;
 use crate::transport::replay::Replay;
 use crate::transport::transcript::Transcript;
@@ -22,6 +31,8 @@ use crate::transport::virtual_meter::VirtualMeter;
 #[derive(Clone, Debug)]
 enum Target {
     Hid(String),
+    /// With the node it was chosen by.
+    Scsi(Chosen, String),
     File(PathBuf),
     Virtual(Box<VirtualMeter>),
     Replay(Transcript),
@@ -55,9 +66,13 @@ impl Device {
     ///
     /// # Errors
     /// As the back end says.
-    pub fn open(&self, kind: Kind) -> Result<Box<dyn Link>, LinkError> {
+    pub fn open(&self, kind: Kind, context: &LinkContext<'_>) -> Result<Box<dyn Link>, LinkError> {
         let link: Box<dyn Link> = match &self.target {
-            Target::Hid(node) => Box::new(Hid::open(node)?),
+            // A real device is not opened as what it is not.
+            Target::Hid(_) if kind != Kind::Hid => return Err(LinkError::Unsupported),
+            Target::Scsi(..) if kind != Kind::Scsi => return Err(LinkError::Unsupported),
+            Target::Hid(node) => Box::new(open_hid(context, node)?),
+            Target::Scsi(disk, _) => Box::new(disk.open(context)?),
             Target::File(path) => Box::new(FileLink::open(path)?),
             Target::Virtual(meter) => meter.open(&self.clock),
             Target::Replay(transcript) => Box::new(Replay::new(transcript.clone())),
@@ -75,10 +90,14 @@ impl Device {
         })
     }
 
-    /// The node of a real device, which only one source may talk to.
-    pub fn node(&self) -> Option<&str> {
+    /// The name of a real device, which only one source may talk to.
+    pub fn node(&self) -> Option<String> {
         match &self.target {
-            Target::Hid(node) => Some(node),
+            Target::Hid(node) => Some(node.clone()),
+            Target::Scsi(disk, node) => {
+                let usb = disk.address.map(|address| address.to_string());
+                Some(usb.unwrap_or_else(|| node.clone()))
+            }
             _ => None,
         }
     }
@@ -87,6 +106,7 @@ impl Device {
     pub fn describe(&self) -> serde_json::Value {
         let (link, node) = match &self.target {
             Target::Hid(node) => ("hid", Some(node.clone())),
+            Target::Scsi(_, node) => ("scsi", Some(node.clone())),
             Target::File(path) => ("file", Some(path.display().to_string())),
             Target::Virtual(meter) => (meter.link(), None),
             Target::Replay(transcript) => (transcript.link.as_str(), None),
@@ -104,4 +124,14 @@ impl Device {
         }
         description.into()
     }
+}
+
+/// Opens a HID node; hidapi does not say whether it was not allowed.
+fn open_hid(context: &LinkContext<'_>, node: &str) -> Result<Hid, LinkError> {
+    Hid::open(context, node).map_err(|error| match (error, Node::look(node)) {
+        (LinkError::Io(_) | LinkError::Access(_), seen) if !seen.accessible => {
+            LinkError::Access(access::why(&[seen]))
+        }
+        (error, _) => error,
+    })
 }

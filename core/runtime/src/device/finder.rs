@@ -5,38 +5,18 @@ use std::io::Read;
 use std::path::Path;
 use std::sync::Arc;
 
-use serde::Serialize;
-
+use super::access;
+use super::disk::{Chosen, Disk, Route};
+use super::listing::{Attached, Found, best_driver, found, meters};
 use super::selector::{Selector, normalise_serial};
 use super::{Device, Target};
 use crate::clock::Clock;
-use crate::plugin::{Component, ComponentKind, KnownDevice, Registry};
+use crate::plugin::{Component, ComponentKind, Registry};
 use crate::problem::{Code, Place, Problem};
-use crate::transport::hid::{self, HidNode};
-use crate::transport::link::LinkError;
 use crate::transport::transcript::Transcript;
 
 /// Largest transcript that is read.
 const TRANSCRIPT_LIMIT: u64 = 256 << 20;
-
-/// An attached meter that a driver knows.
-#[derive(Clone, Debug, Serialize)]
-pub struct Attached {
-    /// Driver that knows it.
-    pub driver: String,
-    /// Name of the model.
-    pub model: String,
-    /// USB ids, `1a79:7410`.
-    pub usb: String,
-    /// Serial of the USB descriptor, where readable.
-    pub serial: Option<String>,
-    /// Device node.
-    pub node: String,
-    /// Whether it can be opened.
-    pub accessible: bool,
-    /// Why not.
-    pub reason: Option<String>,
-}
 
 /// Finds devices and the drivers for them.
 pub struct Finder<'a> {
@@ -64,18 +44,7 @@ impl Finder<'_> {
     /// When the system cannot list its devices, or the named driver is not there.
     pub fn attached(&self, driver: Option<&str>) -> Result<Vec<Attached>, Problem> {
         let drivers = self.drivers(driver)?;
-        let nodes = hid::enumerate().map_err(|error| {
-            let problem =
-                Problem::error(Code::DEVICE_IO, "the system does not list its HID devices");
-            match error {
-                LinkError::Io(reason) => problem.cause(reason),
-                _ => problem,
-            }
-        })?;
-        Ok(nodes
-            .iter()
-            .filter_map(|node| attached(node, &drivers))
-            .collect())
+        Ok(meters(&found()?, &drivers))
     }
 
     /// Chooses device and driver.
@@ -152,18 +121,20 @@ impl Finder<'_> {
         best_driver(&drivers, link, vendor, product)
             .map(|(component, _)| component)
             .ok_or_else(|| {
-                let names: Vec<_> = drivers.iter().map(|driver| driver.id.as_str()).collect();
-                Problem::error(Code::NO_METER, format!("no driver knows {label}"))
-                    .cause(format!(
-                        "asked: {}",
-                        if names.is_empty() {
-                            "none found".into()
-                        } else {
-                            names.join(", ")
-                        }
-                    ))
+                self.nobody_knows(None, label)
                     .hint("name the driver, with `driver = \"…\"` or `--driver`")
             })
+    }
+
+    fn nobody_knows(&self, driver: Option<&str>, label: &str) -> Problem {
+        let drivers = self.drivers(driver).unwrap_or_default();
+        let names: Vec<_> = drivers.iter().map(|driver| driver.id.as_str()).collect();
+        let asked = match names.as_slice() {
+            [] => "none found".to_owned(),
+            names => names.join(", "),
+        };
+        Problem::error(Code::NO_METER, format!("no driver knows {label}"))
+            .cause(format!("asked: {asked}"))
     }
 
     fn choose_attached(
@@ -171,42 +142,111 @@ impl Finder<'_> {
         driver: Option<&str>,
         selector: &Selector,
     ) -> Result<(Arc<Component>, Device), Problem> {
-        let all = self.attached(driver)?;
+        let found = found()?;
+        let all = meters(&found, &self.drivers(driver)?);
+        let path = match selector {
+            Selector::Path(path) => Some(real_path(path)),
+            _ => None,
+        };
         let fits = |meter: &&Attached| match selector {
             Selector::Serial(serial) => meter
                 .serial
                 .as_deref()
                 .is_some_and(|known| same_serial(known, serial)),
             Selector::Usb(vendor, product) => meter.usb == format!("{vendor}:{product}"),
-            Selector::Path(path) => meter.node == *path,
+            Selector::Path(_) => path.as_ref().is_some_and(|path| meter.found.has(path)),
             _ => true,
         };
         let chosen: Vec<&Attached> = all.iter().filter(fits).collect();
-        let meter = match chosen.as_slice() {
-            [] => return Err(self.none_attached(driver, &all)),
-            [one] => *one,
-            several => return Err(too_many(several)),
+        let meter = match (chosen.as_slice(), &path) {
+            ([], Some(path)) => return self.choose_stranger(driver, path, &found, &all),
+            ([], None) => return Err(self.none_attached(driver, &all)),
+            ([one], _) => *one,
+            (several, _) => return Err(too_many(several)),
         };
-        let label = format!("{} ({}) at {}", meter.model, meter.usb, meter.node);
-        if let Some(reason) = &meter.reason {
-            return Err(Problem::error(
-                Code::DEVICE_ACCESS,
-                format!("not allowed to open {label}"),
-            )
-            .cause(reason.clone())
-            .kept("nothing was read or written")
-            .hint(access_hint()));
-        }
         let component = self.registry.find(ComponentKind::Driver, &meter.driver)?;
-        let usb = meter
-            .usb
-            .split_once(':')
-            .map(|(vendor, product)| (vendor.into(), product.into()));
-        let target = Target::Hid(meter.node.clone());
-        Ok((
-            component,
-            self.device(target, usb, meter.serial.clone(), label),
-        ))
+        let name = format!("{} ({})", meter.model, meter.usb);
+        match &meter.found {
+            Found::Scsi(disk) => {
+                let disk = (disk, path.and_then(|path| disk.route_at(&path)), false);
+                Ok((component, self.disk(disk, &name)?))
+            }
+            Found::Hid(hid) => {
+                let label = format!("{name} at {}", meter.node);
+                if let Some(reason) = &meter.reason {
+                    return Err(no_access(&label, reason.clone(), access::hint()));
+                }
+                let (target, usb) = (Target::Hid(hid.node.clone()), meter.found.usb());
+                let serial = meter.serial.clone();
+                Ok((component, self.device(target, usb, serial, label)))
+            }
+        }
+    }
+
+    /// A disk as a device: which, by which way alone, and whether no driver knows it.
+    fn disk(
+        &self,
+        (disk, named, stranger): (&Disk, Option<Route>, bool),
+        name: &str,
+    ) -> Result<Device, Problem> {
+        let chosen = Chosen {
+            address: disk.address(),
+            named,
+            stranger,
+        };
+        let node = match chosen.way(disk) {
+            Ok(way) => way.node(),
+            Err((refusal, nodes)) => {
+                let at = nodes.first().map_or("no node", |node| node.path.as_str());
+                let label = format!("{name} at {at}");
+                return Err(no_access(&label, refusal.text(&nodes), refusal.hint()));
+            }
+        };
+        let found = Found::Scsi(disk.clone());
+        let label = format!("{name} at {node}");
+        let target = Target::Scsi(chosen, node);
+        Ok(self.device(target, found.usb(), found.serial(), label))
+    }
+
+    /// What is at a path that is no meter's as far as the drivers know. A disk is opened only for a driver that
+    /// was named: its own proof protects the disk.
+    fn choose_stranger(
+        &self,
+        driver: Option<&str>,
+        path: &str,
+        found: &[Found],
+        all: &[Attached],
+    ) -> Result<(Arc<Component>, Device), Problem> {
+        let at_path = found.iter().find(|found| found.has(path));
+        let plain = Disk::at(path);
+        let (kind, disk) = match (at_path, &plain) {
+            (Some(Found::Hid(_)), _) => ("HID device", None),
+            (Some(Found::Scsi(disk)), _) => ("USB disk", Some(disk)),
+            (None, Some(disk)) => ("disk", Some(disk)),
+            (None, None) if Path::new(path).exists() => ("device", None),
+            (None, None) => return Err(self.none_attached(driver, all)),
+        };
+        let usb = at_path.and_then(Found::usb);
+        let name = match &usb {
+            Some((vendor, product)) => format!("{kind} {vendor}:{product}"),
+            None => kind.to_owned(),
+        };
+        if let (Some(driver), Some(disk)) = (driver, disk) {
+            let component = self.registry.find(ComponentKind::Driver, driver)?;
+            let named = disk
+                .route_at(path)
+                .filter(|route| matches!(route, Route::SgIo(_)));
+            if named.is_some() {
+                return Ok((component, self.disk((disk, named, true), &name)?));
+            }
+        }
+        let problem = self.nobody_knows(driver, &format!("the {name} at {path}"));
+        let usb = usb.map(|(vendor, product)| format!("{vendor}:{product}"));
+        let same = all.iter().find(|meter| Some(&meter.usb) == usb.as_ref());
+        Err(match same {
+            Some(meter) => problem.hint(format!("this meter is read at `path:{}`", meter.node)),
+            None => problem,
+        })
     }
 
     fn none_attached(&self, driver: Option<&str>, others: &[Attached]) -> Problem {
@@ -236,10 +276,17 @@ impl Finder<'_> {
     }
 }
 
-fn access_hint() -> String {
-    "install the rule once, then replug the meter:\n\
-     glucopipe doctor --udev | sudo tee /etc/udev/rules.d/70-glucopipe.rules && sudo udevadm control --reload"
-        .to_owned()
+fn no_access(label: &str, reason: String, hint: String) -> Problem {
+    Problem::error(Code::DEVICE_ACCESS, format!("not allowed to open {label}"))
+        .cause(reason)
+        .kept("nothing was read or written")
+        .hint(hint)
+}
+
+/// The path behind links, such as those in `/dev/disk/by-id`; names of other systems stay.
+fn real_path(path: &str) -> String {
+    let real = Path::new(path).canonicalize();
+    real.map_or_else(|_| path.to_owned(), |real| real.display().to_string())
 }
 
 fn too_many(meters: &[&Attached]) -> Problem {
@@ -248,9 +295,10 @@ fn too_many(meters: &[&Attached]) -> Problem {
         problem = problem.cause(format!("{} ({}) at {}", meter.model, meter.usb, meter.node));
     }
     let first = meters.first().map_or("", |meter| meter.node.as_str());
-    problem
-        .kept("nothing was read")
-        .hint(format!("choose one, as in `--device path:{first}`"))
+    problem.kept("nothing was read").hint(format!(
+        "choose one by its node, as in `--device path:{first}`, or with `serial:…` by the serial that \
+         `glucopipe devices` lists"
+    ))
 }
 
 /// Compares serials: a USB descriptor may pad the meter's own with zeros in front, or leave its
@@ -259,73 +307,6 @@ fn same_serial(known: &str, asked: &str) -> bool {
     let known = normalise_serial(known);
     let trimmed = known.trim_start_matches('0');
     known == asked || (trimmed.len() >= 5 && asked.ends_with(trimmed))
-}
-
-/// The driver that knows a device, an exact product before `*`.
-fn best_driver(
-    drivers: &[Arc<Component>],
-    link: &str,
-    vendor: &str,
-    product: &str,
-) -> Option<(Arc<Component>, KnownDevice)> {
-    let find = |wanted: &str| {
-        drivers.iter().find_map(|driver| {
-            let mut devices = driver.about.devices.iter();
-            let device = devices.find(|device| {
-                device.link == link
-                    && device.vendor.eq_ignore_ascii_case(vendor)
-                    && device.product.eq_ignore_ascii_case(wanted)
-            })?;
-            Some((driver.clone(), device.clone()))
-        })
-    };
-    find(product).or_else(|| find("*").filter(|(_, device)| !device.vendor.is_empty()))
-}
-
-fn attached(node: &HidNode, drivers: &[Arc<Component>]) -> Option<Attached> {
-    let (vendor, product) = (
-        format!("{:04x}", node.vendor),
-        format!("{:04x}", node.product),
-    );
-    let (driver, device) = best_driver(drivers, "hid", &vendor, &product)?;
-    let reason = inaccessible(&node.node);
-    Some(Attached {
-        driver: driver.id.clone(),
-        model: device.model,
-        usb: format!("{vendor}:{product}"),
-        serial: node.serial.clone(),
-        node: node.node.clone(),
-        accessible: reason.is_none(),
-        reason,
-    })
-}
-
-/// Why a node cannot be opened by this user.
-#[cfg(unix)]
-fn inaccessible(node: &str) -> Option<String> {
-    use std::os::unix::fs::MetadataExt;
-
-    use rustix::fs::{Access, access};
-
-    let path = Path::new(node);
-    if !node.starts_with('/') || access(path, Access::READ_OK | Access::WRITE_OK).is_ok() {
-        return None;
-    }
-    let uid = rustix::process::getuid().as_raw();
-    Some(match std::fs::metadata(path) {
-        Ok(metadata) => format!(
-            "the node belongs to uid {} gid {} with mode {:04o}, and you are uid {uid}",
-            metadata.uid(),
-            metadata.gid(),
-            metadata.mode() & 0o7777
-        ),
-        Err(error) => error.to_string(),
-    })
-}
-
-#[cfg(not(unix))]
-fn inaccessible(_node: &str) -> Option<String> {
-    None
 }
 
 fn read_transcript(path: &Path) -> Result<Transcript, Problem> {

@@ -17,7 +17,10 @@ use crate::device::Device;
 /// Longest log line or progress phrase taken from a plugin.
 const LINE_LIMIT: usize = 2000;
 
-/// A line a plugin logged.
+/// Level of a line for people who ask for more.
+const INFORMATION: u8 = 3;
+
+/// A line a plugin or the host logged.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct LogLine {
     /// 1 error, 2 warning, 3 information, 4 debugging, 5 every exchange.
@@ -91,6 +94,15 @@ impl State {
             .compare_exchange(0, now, Ordering::SeqCst, Ordering::SeqCst)
             .map_or_else(|since| since, |_| now);
         now.saturating_sub(since) < CLOSING_LIMIT_MS
+    }
+
+    /// Logs a line of the host's own.
+    pub(super) fn note(&self, text: String) {
+        (self.setup.logger)(LogLine {
+            level: INFORMATION,
+            target: self.setup.node.clone(),
+            text,
+        });
     }
 }
 

@@ -42,6 +42,7 @@ impl From<LinkError> for Error {
         match error {
             LinkError::Timeout => Self::new(Status::Timeout, "nothing came in time"),
             LinkError::Lost => Self::new(Status::Lost, "the device was disconnected"),
+            LinkError::Cancelled => Self::cancelled(),
             LinkError::Unsupported => {
                 Self::new(Status::Unsupported, "the device has no link of this kind")
             }
@@ -91,10 +92,11 @@ fn check(state: &State, flags: u32) -> Result<(), Error> {
     }
 }
 
-fn context(state: &State) -> LinkContext<'_> {
+fn context<'a>(state: &'a State, go_on: &'a dyn Fn() -> bool) -> LinkContext<'a> {
     LinkContext {
         time: &state.time,
         cancel: &state.setup.cancel,
+        go_on,
     }
 }
 
@@ -137,7 +139,11 @@ unsafe extern "C" fn open(
                 abi::GP_LINK_FILE => Kind::File,
                 _ => return Err(LinkError::Unsupported.into()),
             };
-            let link = device(state)?.open(kind)?;
+            let go_on = || state.may_go_on(0);
+            let link = device(state)?.open(kind, &context(state, &go_on))?;
+            if let Some(route) = link.route() {
+                state.note(format!("the meter is reached by {route}"));
+            }
             if out.is_null() {
                 return Err(Error::new(
                     Status::InvalidArgument,
@@ -181,11 +187,12 @@ unsafe extern "C" fn read(
             }
             let buffer = slice::from_raw_parts_mut(buffer, cap);
             let until = state.time.monotonic_ms() + u64::from(timeout_ms.min(TIMEOUT_LIMIT_MS));
+            let go_on = || state.may_go_on(flags);
             loop {
                 check(state, flags)?;
                 let left = until.saturating_sub(state.time.monotonic_ms());
                 let wait = u32::try_from(left).unwrap_or(u32::MAX).min(SLICE_MS);
-                match link.link.read(&context(state), wait, buffer) {
+                match link.link.read(&context(state, &go_on), wait, buffer) {
                     Ok(count) => {
                         state.exchanges.fetch_add(1, Ordering::Relaxed);
                         len.write(count as u64);
@@ -221,7 +228,8 @@ unsafe extern "C" fn write(
             check(state, flags)?;
             let bytes = slice::from_raw_parts(bytes, usize::try_from(len).unwrap_or(0));
             state.exchanges.fetch_add(1, Ordering::Relaxed);
-            Ok(link.link.write(&context(state), bytes)?)
+            let go_on = || state.may_go_on(flags);
+            Ok(link.link.write(&context(state, &go_on), bytes)?)
         })
     }
 }
@@ -263,7 +271,9 @@ unsafe extern "C" fn scsi(
             };
             let timeout = command.timeout_ms.min(TIMEOUT_LIMIT_MS);
             state.exchanges.fetch_add(1, Ordering::Relaxed);
-            let status = link.link.scsi(&context(state), timeout, cdb, data)?;
+            let go_on = || state.may_go_on(flags);
+            let context = context(state, &go_on);
+            let status = link.link.scsi(&context, timeout, cdb, data)?;
             let sense = status.sense.len().min(command.sense.len());
             command.status = status.status;
             command.residue = status.residue;

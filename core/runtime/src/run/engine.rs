@@ -228,7 +228,7 @@ impl Engine<'_> {
         let (component, mut device) = finder.choose(name, &source.selector).map_err(placed)?;
         // Two conversations with one meter would hang it.
         if let Some(node) = device.node()
-            && !taken.insert(node.to_owned())
+            && !taken.insert(node)
         {
             let title = format!(
                 "`{}` means {}, which another source reads",

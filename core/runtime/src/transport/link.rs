@@ -2,6 +2,9 @@
 
 use glucopipe_sdk::link::{Kind, ScsiData, ScsiStatus};
 
+#[cfg(unix)]
+use rustix::io::Errno;
+
 use crate::cancel::Cancel;
 use crate::clock::OperationTime;
 
@@ -11,6 +14,8 @@ pub struct LinkContext<'a> {
     pub time: &'a OperationTime,
     /// Set when the operation should stop; virtual links that keep a real pace wait on it.
     pub cancel: &'a Cancel,
+    /// Whether to go on: not after a cancellation, unless the driver is leaving the meter in order.
+    pub go_on: &'a dyn Fn() -> bool,
 }
 
 /// Why a link failed.
@@ -20,6 +25,8 @@ pub enum LinkError {
     Timeout,
     /// The device went away.
     Lost,
+    /// The operation was cancelled.
+    Cancelled,
     /// Not allowed; the operating system's words.
     Access(String),
     /// The device or back end cannot do this.
@@ -32,6 +39,10 @@ pub enum LinkError {
 
 impl From<std::io::Error> for LinkError {
     fn from(error: std::io::Error) -> Self {
+        #[cfg(unix)]
+        if let Some(Errno::NODEV | Errno::NXIO | Errno::SHUTDOWN) = Errno::from_io_error(&error) {
+            return Self::Lost;
+        }
         match error.kind() {
             std::io::ErrorKind::PermissionDenied => Self::Access(error.to_string()),
             _ => Self::Io(error.to_string()),
@@ -43,6 +54,11 @@ impl From<std::io::Error> for LinkError {
 pub trait Link: Send {
     /// What it carries.
     fn kind(&self) -> Kind;
+
+    /// How a real device is reached, for people who ask.
+    fn route(&self) -> Option<&str> {
+        None
+    }
 
     /// Reads one report, or some bytes; waits up to `wait_ms`. 0 bytes only at the end of a file.
     ///

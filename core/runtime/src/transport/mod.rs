@@ -5,5 +5,7 @@ pub mod hid;
 pub mod link;
 pub mod record;
 pub mod replay;
+pub mod scsi;
 pub mod transcript;
 pub mod virtual_meter;
+mod worker;

@@ -98,6 +98,10 @@ impl Link for Recorded {
         self.link.kind()
     }
 
+    fn route(&self) -> Option<&str> {
+        self.link.route()
+    }
+
     fn read(
         &mut self,
         context: &LinkContext<'_>,

@@ -1,0 +1,123 @@
+//! SCSI commands to real disks: [`bulk_only`] over USB, and `SG_IO` where the Linux kernel owns the disk.
+
+pub mod bulk_only;
+#[cfg(target_os = "linux")]
+pub mod sg;
+pub mod usb;
+pub mod wire;
+
+use std::time::Duration;
+
+use glucopipe_sdk::link::{Kind, ScsiData, ScsiStatus};
+
+use super::link::{Link, LinkContext, LinkError};
+use super::worker::Worker;
+
+/// Longest wait for a disk to be opened; taking it from the kernel may wait for a scan.
+const OPEN_LIMIT: Duration = Duration::from_secs(10);
+/// How long a back end may overrun the time of a command before it is given up.
+const OVERRUN: Duration = Duration::from_secs(1);
+
+/// A disk that runs one command at a time.
+pub trait Disk {
+    /// Runs a command; gives up soon after `stop` says so, where the system allows that.
+    ///
+    /// # Errors
+    /// When no status came back.
+    fn command(
+        &mut self,
+        stop: &dyn Fn() -> bool,
+        timeout_ms: u32,
+        cdb: &[u8],
+        data: ScsiData<'_>,
+    ) -> Result<ScsiStatus, LinkError>;
+}
+
+/// A link to a real disk.
+pub struct ScsiLink {
+    worker: Worker<Box<dyn Disk>>,
+    route: String,
+}
+
+impl ScsiLink {
+    /// Opens a disk; `route` says to people how it is reached.
+    ///
+    /// # Errors
+    /// As `open` says, or when the operation is stopped.
+    pub fn open(
+        context: &LinkContext<'_>,
+        route: String,
+        open: impl FnOnce() -> Result<Box<dyn Disk>, LinkError> + Send + 'static,
+    ) -> Result<Self, LinkError> {
+        let worker = Worker::start(context.go_on, OPEN_LIMIT, open)?;
+        Ok(Self { worker, route })
+    }
+}
+
+impl Link for ScsiLink {
+    fn kind(&self) -> Kind {
+        Kind::Scsi
+    }
+
+    fn route(&self) -> Option<&str> {
+        Some(&self.route)
+    }
+
+    fn read(
+        &mut self,
+        _context: &LinkContext<'_>,
+        _wait_ms: u32,
+        _buffer: &mut [u8],
+    ) -> Result<usize, LinkError> {
+        Err(LinkError::Unsupported)
+    }
+
+    fn write(&mut self, _context: &LinkContext<'_>, _bytes: &[u8]) -> Result<(), LinkError> {
+        Err(LinkError::Unsupported)
+    }
+
+    fn scsi(
+        &mut self,
+        context: &LinkContext<'_>,
+        timeout_ms: u32,
+        cdb: &[u8],
+        data: ScsiData<'_>,
+    ) -> Result<ScsiStatus, LinkError> {
+        let cdb = cdb.to_vec();
+        let limit = Duration::from_millis(timeout_ms.into()) + OVERRUN;
+        let run = |mut owned: Owned| -> Result<(ScsiStatus, Owned), LinkError> {
+            self.worker.run(context.go_on, limit, move |disk, stop| {
+                let status = disk.command(stop, timeout_ms, &cdb, owned.lend())?;
+                Ok((status, owned))
+            })?
+        };
+        match data {
+            ScsiData::None => Ok(run(Owned::None)?.0),
+            ScsiData::To(bytes) => Ok(run(Owned::To(bytes.to_vec()))?.0),
+            ScsiData::From(buffer) => {
+                let (status, received) = run(Owned::From(vec![0; buffer.len()]))?;
+                if let Owned::From(bytes) = received {
+                    buffer.copy_from_slice(&bytes);
+                }
+                Ok(status)
+            }
+        }
+    }
+}
+
+/// Data of a command that outlive the caller who gives it up.
+enum Owned {
+    None,
+    From(Vec<u8>),
+    To(Vec<u8>),
+}
+
+impl Owned {
+    fn lend(&mut self) -> ScsiData<'_> {
+        match self {
+            Self::None => ScsiData::None,
+            Self::From(buffer) => ScsiData::From(buffer),
+            Self::To(bytes) => ScsiData::To(bytes),
+        }
+    }
+}
