@@ -1,6 +1,6 @@
 //! `clock` and `clock set`: shown, asked for, read back, and never set by accident.
 
-use glucopipe_tests::Workspace;
+use glucopipe_tests::{Running, Workspace};
 use serde_json::Value;
 
 use super::json;
@@ -119,4 +119,19 @@ fn other_commands_change_nothing() {
     assert_eq!(shown["record_count"], Value::from(12));
     assert_eq!(shown["clock"], "2026-11-01T12:10:00");
     assert_eq!(complaints(&workspace), [""; 0]);
+}
+
+/// Ctrl-C at the question is an answer, too.
+#[test]
+fn an_interrupted_question_changes_nothing() {
+    let workspace = Workspace::new();
+    let (reader, writer) = std::io::pipe().expect("a pipe");
+    let mut command = workspace.command(&["clock", "set", "--device", AHEAD]);
+    let mut running = Running::start_with(&mut command, reader.into());
+    running.wait_for("Type `yes` to go on");
+    running.interrupt();
+    let finished = running.finish();
+    drop(writer);
+    assert_eq!(finished.code, 130, "{}", finished.stderr);
+    assert!(finished.stderr.contains("nothing was changed in the meter"));
 }

@@ -1,6 +1,8 @@
 //! What the commands that change a meter share: the question, and the journal.
 
 use std::io::{self, BufRead};
+use std::sync::mpsc::channel;
+use std::thread;
 
 use glucopipe_runtime::problem::{Code, Problem};
 use glucopipe_runtime::run::change::Keep;
@@ -16,14 +18,15 @@ pub(super) fn confirm(context: &Context, said: bool, question: &str, word: &str)
     }
     let output = &context.output;
     output.ask(&format!("{question} Type `{word}` to go on: "));
-    let mut answer = String::new();
-    let read = io::stdin().lock().read_line(&mut answer);
-    if read.is_ok() && answer.trim().eq_ignore_ascii_case(word) {
+    let answer = read_answer(context);
+    if answer.trim().eq_ignore_ascii_case(word) {
         return None;
     }
-    let (problem, exit) = if answer.is_empty() {
+    if !answer.ends_with('\n') {
         // The cursor still stands behind the question.
         output.ask("\n");
+    }
+    let (problem, exit) = if answer.is_empty() && !context.cancel.is_set() {
         let problem = Problem::error(Code::CHANGE_REFUSED, "nobody answered the question");
         let problem = problem.hint("run it in a terminal, or say `--yes`");
         (problem, Exit::Usage)
@@ -33,6 +36,22 @@ pub(super) fn confirm(context: &Context, said: bool, question: &str, word: &str)
     };
     output.problem(&problem.kept("nothing was changed in the meter"));
     Some(exit)
+}
+
+/// One line of standard input, or nothing when the user interrupts instead.
+fn read_answer(context: &Context) -> String {
+    let (sender, inbox) = channel();
+    let interrupted = sender.clone();
+    // Nobody listens any more once there is an answer.
+    context
+        .cancel
+        .on_set(move |_| drop(interrupted.send(String::new())));
+    thread::spawn(move || {
+        let mut answer = String::new();
+        let read = io::stdin().lock().read_line(&mut answer);
+        drop(sender.send(read.map_or_else(|_| String::new(), |_| answer)));
+    });
+    inbox.recv().unwrap_or_default()
 }
 
 /// Keeps what was read before a meter is changed.
