@@ -6,14 +6,16 @@ mod finder;
 mod listing;
 mod mounts;
 mod selector;
+pub mod surroundings;
 #[cfg(target_os = "linux")]
 mod sysfs;
+pub mod udev;
 
 use std::path::PathBuf;
 
 use glucopipe_sdk::link::Kind;
 
-pub use self::access::{Node, RULE_FILE, hint as access_hint};
+pub use self::access::Node;
 use self::disk::Chosen;
 pub use self::finder::Finder;
 pub use self::listing::Attached;

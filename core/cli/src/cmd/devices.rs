@@ -1,5 +1,6 @@
 //! `glucopipe devices`.
 
+use glucopipe_runtime::device::Attached;
 use glucopipe_runtime::transport::virtual_meter::listing;
 use serde_json::json;
 
@@ -36,16 +37,36 @@ pub(super) fn devices(context: &Context, args: &Devices) -> Done {
                     meter.serial.clone().unwrap_or_else(|| "-".into()),
                     meter.usb.clone(),
                     meter.node.clone(),
+                    others(meter),
                     access,
                 ]
             })
             .collect();
         context.output.table(
-            &["DRIVER", "MODEL", "SERIAL", "USB", "NODE", "ACCESSIBLE"],
+            &[
+                "DRIVER",
+                "MODEL",
+                "SERIAL",
+                "USB",
+                "NODE",
+                "OTHER NODES",
+                "ACCESSIBLE",
+            ],
             &rows,
         );
     }
     Ok(Exit::Done)
+}
+
+/// The nodes a meter could be reached by as well.
+fn others(meter: &Attached) -> String {
+    let paths = meter.nodes.iter().map(|node| node.path.as_str());
+    let others: Vec<&str> = paths.filter(|path| *path != meter.node).collect();
+    if others.is_empty() {
+        "-".to_owned()
+    } else {
+        others.join(" ")
+    }
 }
 
 fn list_virtual(context: &Context, as_json: bool) {

@@ -3,7 +3,8 @@
 use std::fmt::Write as _;
 
 use glucopipe_runtime::config::Component as Kind;
-use glucopipe_runtime::plugin::Registry;
+use glucopipe_runtime::device::{Attached, surroundings, udev};
+use glucopipe_runtime::render::escape;
 
 use super::Done;
 use crate::args::Doctor;
@@ -14,7 +15,9 @@ use crate::exit::Exit;
 pub(super) fn doctor(context: &Context, args: &Doctor) -> Done {
     let registry = context.registry(&[]);
     if args.udev {
-        context.output.data(&udev_rules(&registry));
+        let drivers = registry.components(Kind::Driver);
+        let devices = drivers.iter().flat_map(|driver| &driver.about.devices);
+        context.output.data(&udev::rules(devices));
         return Ok(Exit::Done);
     }
     let mut well = registry.folder_problems().is_empty();
@@ -37,21 +40,19 @@ pub(super) fn doctor(context: &Context, args: &Doctor) -> Done {
             }
         }
     }
+    if let Some(problem) = surroundings::no_usb() {
+        context.output.problem(&problem);
+    }
     let meters = context.finder(&registry).attached(None)?;
     if meters.is_empty() {
         context.output.data("meters: none attached\n");
     }
     for meter in &meters {
-        let access = meter.reason.as_deref().unwrap_or("accessible");
-        context
-            .output
-            .data(&format!("{} at {}: {access}\n", meter.model, meter.node));
-        if !meter.accessible {
-            well = false;
-            context.output.note(
-                "install the rule that `glucopipe doctor --udev` prints, then replug the meter",
-            );
-        }
+        context.output.data(&describe(meter));
+        well &= meter.accessible;
+    }
+    if meters.iter().any(|meter| !meter.accessible) {
+        context.output.note(&advice());
     }
     let now = context.clock.now();
     let zone = context.clock.local(now) - now.naive_utc();
@@ -62,29 +63,45 @@ pub(super) fn doctor(context: &Context, args: &Doctor) -> Done {
     Ok(if well { Exit::Done } else { Exit::Partial })
 }
 
-/// A rule file that gives the user at the screen access to the meters the drivers know.
-fn udev_rules(registry: &Registry) -> String {
-    // The number must be below 73, where udev hands the seat's devices out.
-    let mut text = String::from(
-        "# /etc/udev/rules.d/70-glucopipe.rules: glucose meters for the user at the screen\n",
-    );
-    for driver in registry.components(Kind::Driver) {
-        for device in driver
-            .about
-            .devices
-            .iter()
-            .filter(|device| device.link == "hid")
-        {
-            let product = match device.product.as_str() {
-                "*" => String::new(),
-                product => format!(", ATTRS{{idProduct}}==\"{product}\""),
-            };
-            let _ = writeln!(
-                text,
-                "# {}\nSUBSYSTEM==\"hidraw\", ATTRS{{idVendor}}==\"{}\"{product}, TAG+=\"uaccess\"",
-                device.model, device.vendor
-            );
-        }
+/// A meter with its nodes, and what is missing for it to be opened.
+fn describe(meter: &Attached) -> String {
+    let Attached {
+        model, usb, node, ..
+    } = meter;
+    let access = meter.reason.as_deref().unwrap_or("accessible");
+    let mut text = format!("{} at {node}: {access}\n", escape(model));
+    for node in &meter.nodes {
+        let open = if node.accessible {
+            ""
+        } else {
+            ", closed to you"
+        };
+        let _ = writeln!(text, "  node {} {}{open}", node.path, node.state());
+    }
+    if meter.link == "scsi" {
+        let volume = match &meter.mounted {
+            Some(point) => format!("mounted at `{}`; it is better unmounted", escape(point)),
+            None => "not mounted".to_owned(),
+        };
+        let _ = writeln!(text, "  volume {volume}");
+    }
+    if meter.taken {
+        text.push_str("  another program has taken it from the system; close that program\n");
+    }
+    let (vendor, product) = usb.split_once(':').unwrap_or((usb, ""));
+    if let Some(rule) = udev::rule(meter.link, vendor, product).filter(|_| !meter.accessible) {
+        let _ = writeln!(text, "  missing rule {rule}, TAG+=\"uaccess\"");
     }
     text
+}
+
+/// What to do about a closed node.
+fn advice() -> String {
+    match udev::installed() {
+        Some(path) => format!(
+            "the rule file `{path}` is there: run `sudo udevadm control --reload`, then replug the meter. It serves \
+             the user at the screen; over SSH, in a timer or a service, join the group that the file names"
+        ),
+        None => udev::hint(),
+    }
 }

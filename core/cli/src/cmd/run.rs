@@ -101,16 +101,26 @@ pub(super) fn run(context: &Context, args: &Run) -> Done {
 
 /// How often the system is asked for meters; it has no event that every platform knows.
 const ASK_AGAIN: Duration = Duration::from_secs(1);
+/// How often a meter that may not be opened is asked for again: a new node belongs to the system until its
+/// rules have run.
+const RULES_RUN: u32 = 3;
 
 /// Waits until every source has a meter, or the time is over; what is missing then is the run's to report.
 /// False when the user stopped it.
 fn wait_for_meters(context: &Context, plan: &Plan, finder: &Finder<'_>, limit: Duration) -> bool {
     let until = Instant::now() + limit;
-    let missing = || {
+    let mut closed = 0;
+    let mut missing = || {
         plan.sources.iter().any(|source| {
             let driver = source.driver.as_ref().map(|driver| driver.id.as_str());
             let chosen = finder.choose(driver, &source.selector);
-            chosen.is_err_and(|problem| problem.code == Code::NO_METER)
+            chosen.is_err_and(|problem| match problem.code {
+                Code::DEVICE_ACCESS => {
+                    closed += 1;
+                    closed <= RULES_RUN
+                }
+                code => code == Code::NO_METER,
+            })
         })
     };
     let mut told = false;

@@ -4,10 +4,6 @@ use std::path::Path;
 
 use serde::Serialize;
 
-/// Name of the rule file. Its number is below 73, where udev hands devices to the user at the screen, and
-/// below 80, where UDisks looks.
-pub const RULE_FILE: &str = "70-glucopipe.rules";
-
 /// A node, and who may open it.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 pub struct Node {
@@ -53,8 +49,8 @@ impl Node {
         }
     }
 
-    /// `root:disk 0660`, or that it is not there.
-    fn state(&self) -> String {
+    /// `is root:disk 0660`, or that it is not there.
+    pub fn state(&self) -> String {
         match (&self.owner, &self.mode) {
             (Some(owner), Some(mode)) => format!("is {owner} {mode}"),
             _ => "is not there".into(),
@@ -102,14 +98,6 @@ fn name_of(file: &Path, id: u32) -> String {
         (fields.nth(1)?.parse() == Ok(id)).then(|| name.to_owned())
     });
     name.unwrap_or_else(|| id.to_string())
-}
-
-/// The one thing to do about it.
-pub fn hint() -> String {
-    format!(
-        "install the rule once, then replug the meter:\n\
-         glucopipe doctor --udev | sudo tee /etc/udev/rules.d/{RULE_FILE} && sudo udevadm control --reload"
-    )
 }
 
 #[cfg(all(test, target_os = "linux"))]

@@ -2,6 +2,7 @@
 
 use super::access::{self, Node};
 use super::mounts::mounted;
+use super::udev;
 use crate::transport::link::{LinkContext, LinkError};
 use crate::transport::scsi::bulk_only::BulkOnly;
 #[cfg(target_os = "linux")]
@@ -24,6 +25,8 @@ pub(super) struct Disk {
     pub(super) block: Option<String>,
     /// Device numbers of the disk and its partitions.
     pub(super) volumes: Vec<String>,
+    /// A program has taken it from the kernel.
+    pub(super) taken: bool,
 }
 
 /// The USB device of a disk.
@@ -77,8 +80,8 @@ impl Refusal {
     /// The one thing to do about it.
     pub(super) fn hint(&self) -> String {
         match self {
-            Self::Access => access::hint(),
-            Self::Mounted(_) => format!("unmount the volume, or {}", access::hint()),
+            Self::Access => udev::hint(),
+            Self::Mounted(_) => format!("unmount the volume, or {}", udev::hint()),
         }
     }
 }
@@ -267,6 +270,7 @@ mod tests {
             sg: Some("sg3".into()),
             block: Some("sdb".into()),
             volumes: vec!["8:16".into()],
+            taken: false,
         }
     }
 

@@ -5,11 +5,10 @@ use std::io::Read;
 use std::path::Path;
 use std::sync::Arc;
 
-use super::access;
 use super::disk::{Chosen, Disk, Route};
 use super::listing::{Attached, Found, best_driver, found, meters};
 use super::selector::{Selector, normalise_serial};
-use super::{Device, Target};
+use super::{Device, Target, udev};
 use crate::clock::Clock;
 use crate::plugin::{Component, ComponentKind, Registry};
 use crate::problem::{Code, Place, Problem};
@@ -174,7 +173,7 @@ impl Finder<'_> {
             Found::Hid(hid) => {
                 let label = format!("{name} at {}", meter.node);
                 if let Some(reason) = &meter.reason {
-                    return Err(no_access(&label, reason.clone(), access::hint()));
+                    return Err(no_access(&label, reason.clone(), udev::hint()));
                 }
                 let (target, usb) = (Target::Hid(hid.node.clone()), meter.found.usb());
                 let serial = meter.serial.clone();

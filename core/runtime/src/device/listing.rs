@@ -30,6 +30,8 @@ pub struct Attached {
     pub nodes: Vec<Node>,
     /// Where its volume is mounted.
     pub mounted: Option<String>,
+    /// Whether another program has taken it from the system.
+    pub taken: bool,
     /// Whether it can be opened.
     pub accessible: bool,
     /// Why not.
@@ -144,6 +146,7 @@ fn meter(found: &Found, driver: &str, model: String, vendor: &str, product: &str
         node,
         nodes,
         mounted,
+        taken: matches!(found, Found::Scsi(disk) if disk.taken),
         accessible: reason.is_none(),
         reason,
         found: found.clone(),

@@ -9,6 +9,8 @@ use crate::transport::scsi::wire::CLASS;
 
 /// Where the kernel lists USB devices.
 const DEVICES: &str = "bus/usb/devices";
+/// Driver of an interface that a program has claimed.
+const USERSPACE: &str = "usbfs";
 
 /// Disks on USB, in the order of their addresses; `None` when this system shows no USB.
 pub(super) fn usb_disks(sys: &Path) -> Option<Vec<Disk>> {
@@ -41,6 +43,8 @@ fn usb_disk(device: &Path) -> Option<Disk> {
     let mut storage = false;
     for interface in interfaces {
         storage |= hex(&interface, "bInterfaceClass") == Some(CLASS.into());
+        let driver = fs::read_link(interface.join("driver"));
+        disk.taken |= driver.is_ok_and(|driver| driver.ends_with(USERSPACE));
         // host6/target6:0:0/6:0:0:0
         let hosts = children(&interface).filter(|child| named(child, "host"));
         let targets = hosts.flat_map(|host| children(&host).filter(|child| named(child, "target")));
@@ -153,6 +157,7 @@ mod tests {
                 sg: Some("sg3".into()),
                 block: Some("sdb".into()),
                 volumes: vec!["8:16".into(), "8:17".into()],
+                taken: false,
             }]
         );
     }
@@ -165,6 +170,15 @@ mod tests {
             (disks.len(), &disks[0].sg, &disks[0].block),
             (1, &None, &None)
         );
+    }
+
+    #[test]
+    fn a_disk_that_a_program_holds_is_taken() {
+        let sys = sysfs(METER);
+        let interface = sys.path().join(DEVICES).join("1-4/1-4:1.0");
+        std::os::unix::fs::symlink("../../bus/usb/drivers/usbfs", interface.join("driver"))
+            .unwrap();
+        assert!(usb_disks(sys.path()).unwrap()[0].taken);
     }
 
     #[test]

@@ -3,6 +3,7 @@
 use glucopipe_sdk::{Error, Status};
 
 use crate::cancel::{Cancel, Reason};
+use crate::device::udev;
 use crate::plugin::Component;
 use crate::problem::{Code, Place, Problem};
 
@@ -125,6 +126,9 @@ pub fn driver_failed(
                 "unplug the meter, plug it in, wait until it shows that it is connected, run again",
             ),
         Code::CONFIG_VALUE => problem,
+        Code::DEVICE_ACCESS => problem
+            .kept("nothing was read or written")
+            .hint(udev::hint()),
         _ => problem.kept("nothing was read"),
     }
 }

@@ -113,3 +113,103 @@ fn wait<T>(
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const LONG: Duration = Duration::from_secs(60);
+
+    /// A device that says when it is closed.
+    struct Device(Sender<&'static str>);
+
+    impl Drop for Device {
+        fn drop(&mut self) {
+            let _ = self.0.send("closed");
+        }
+    }
+
+    fn device() -> (Worker<Device>, Receiver<&'static str>) {
+        let (sender, said) = channel();
+        let worker = Worker::start(&|| true, LONG, move || Ok(Device(sender)));
+        (worker.unwrap(), said)
+    }
+
+    /// A call that hangs until it is released, and then says whether it was given up.
+    fn hang(release: Receiver<()>) -> impl FnOnce(&mut Device, &dyn Fn() -> bool) + Send {
+        move |device, stop| {
+            let _ = release.recv();
+            let _ = device.0.send(if stop() { "given up" } else { "in time" });
+        }
+    }
+
+    #[test]
+    fn calls_run_in_order_and_the_device_is_closed_at_the_end() {
+        let (worker, said) = device();
+        for word in ["one", "two"] {
+            let say = move |device: &mut Device, _: &dyn Fn() -> bool| device.0.send(word).unwrap();
+            worker.run(&|| true, LONG, say).unwrap();
+        }
+        drop(worker);
+        assert_eq!(
+            said.try_iter().collect::<Vec<_>>(),
+            ["one", "two", "closed"]
+        );
+    }
+
+    #[test]
+    fn a_call_that_hangs_is_given_up_and_those_behind_it_wait() {
+        let (worker, said) = device();
+        let (release, held) = channel();
+        let cancelled = worker.run(&|| false, LONG, hang(held));
+        assert_eq!(cancelled, Err(LinkError::Cancelled));
+        let skipped = |device: &mut Device, _: &dyn Fn() -> bool| device.0.send("late").unwrap();
+        let late = worker.run(&|| true, Duration::ZERO, skipped);
+        assert_eq!(late, Err(LinkError::Timeout));
+        release.send(()).unwrap();
+        let behind = |device: &mut Device, _: &dyn Fn() -> bool| device.0.send("behind").unwrap();
+        worker.run(&|| true, LONG, behind).unwrap();
+        drop(worker);
+        assert_eq!(
+            said.try_iter().collect::<Vec<_>>(),
+            ["given up", "behind", "closed"]
+        );
+    }
+
+    #[test]
+    fn a_device_that_does_not_open_says_why() {
+        let open = || Err::<Device, _>(LinkError::Lost);
+        assert_eq!(
+            Worker::start(&|| true, LONG, open).err(),
+            Some(LinkError::Lost)
+        );
+    }
+
+    #[test]
+    fn a_device_that_opens_too_late_is_closed_at_once() {
+        let (release, held) = channel::<()>();
+        let (sender, said) = channel();
+        let opener = thread::spawn(move || {
+            let open = move || {
+                let _ = held.recv();
+                Ok(Device(sender))
+            };
+            Worker::start(&|| false, LONG, open).err()
+        });
+        // Whoever cancelled waits no longer for the device than the limit of closing.
+        release.send(()).unwrap();
+        let gave_up = opener.join().unwrap();
+        assert!(matches!(gave_up, None | Some(LinkError::Cancelled)));
+        assert_eq!(said.recv(), Ok("closed"));
+    }
+
+    #[test]
+    fn a_thread_that_ends_is_an_error() {
+        let (worker, _said) = device();
+        let crash = |_: &mut Device, _: &dyn Fn() -> bool| panic!("expected by this test");
+        for _ in 0..2 {
+            let ended: Result<(), _> = worker.run(&|| true, LONG, crash);
+            assert!(matches!(ended, Err(LinkError::Io(_))), "{ended:?}");
+        }
+    }
+}

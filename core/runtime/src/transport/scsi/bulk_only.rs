@@ -332,3 +332,6 @@ impl<P: Pipe> Drop for BulkOnly<P> {
         }
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -121,3 +121,87 @@ impl Owned {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use std::sync::mpsc::{Sender, channel};
+
+    use super::*;
+    use crate::cancel::{Cancel, Reason};
+    use crate::clock::{Clock, OperationTime};
+
+    /// A disk that tells what it was asked, and hangs until it is told to stop.
+    struct Deaf(Sender<Vec<u8>>);
+
+    impl Disk for Deaf {
+        fn command(
+            &mut self,
+            stop: &dyn Fn() -> bool,
+            timeout_ms: u32,
+            cdb: &[u8],
+            data: ScsiData<'_>,
+        ) -> Result<ScsiStatus, LinkError> {
+            assert_eq!(timeout_ms, 60_000);
+            let _ = self.0.send(cdb.to_vec());
+            match data {
+                ScsiData::None => {
+                    while !stop() {
+                        std::thread::yield_now();
+                    }
+                    Err(LinkError::Cancelled)
+                }
+                ScsiData::From(buffer) => {
+                    buffer.fill(7);
+                    let (status, residue) = (2, 1);
+                    let sense = vec![0x70];
+                    Ok(ScsiStatus {
+                        status,
+                        residue,
+                        sense,
+                    })
+                }
+                ScsiData::To(bytes) => {
+                    let _ = self.0.send(bytes.to_vec());
+                    Err(LinkError::Lost)
+                }
+            }
+        }
+    }
+
+    #[test]
+    fn commands_cross_to_the_disk_and_a_cancellation_does_not_wait_for_it() {
+        let (time, cancel) = (OperationTime::start(Clock::System), Cancel::new());
+        let (sender, seen) = channel();
+        let go_on = || !cancel.is_set();
+        let context = LinkContext {
+            time: &time,
+            cancel: &cancel,
+            go_on: &go_on,
+        };
+        let open = move || Ok(Box::new(Deaf(sender)) as Box<dyn Disk>);
+        let mut link = ScsiLink::open(&context, "a test".into(), open).unwrap();
+        assert_eq!((link.kind(), link.route()), (Kind::Scsi, Some("a test")));
+
+        let mut buffer = [0; 3];
+        let data = ScsiData::From(&mut buffer);
+        let status = link.scsi(&context, 60_000, &[1], data).unwrap();
+        assert_eq!((status.status, status.residue, buffer), (2, 1, [7; 3]));
+        let lost = link.scsi(&context, 60_000, &[2], ScsiData::To(&[9]));
+        assert_eq!(lost, Err(LinkError::Lost));
+
+        cancel.set(Reason::Interrupted);
+        let cancelled = link.scsi(&context, 60_000, &[3], ScsiData::None);
+        assert_eq!(cancelled, Err(LinkError::Cancelled));
+        // Leaving the meter in order goes on.
+        let context = LinkContext {
+            go_on: &|| true,
+            ..context
+        };
+        let mut buffer = [0; 1];
+        let data = ScsiData::From(&mut buffer);
+        assert!(link.scsi(&context, 60_000, &[4], data).is_ok());
+        drop(link);
+        let seen: Vec<Vec<u8>> = seen.iter().collect();
+        assert_eq!(seen, [vec![1], vec![2], vec![9], vec![3], vec![4]]);
+    }
+}
