@@ -264,6 +264,9 @@ mirror! {
                 *mut gp_error,
             ) -> gp_status,
         >,
+        wants: Option<
+            unsafe extern "C" fn(*const c_char, *mut u32, *mut gp_error) -> gp_status,
+        >,
     }
     /// Functions of a transform.
     #[derive(Clone, Copy)]

@@ -12,7 +12,7 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 
 use glucopipe_sdk::abi::{self, gp_error};
 use glucopipe_sdk::arrow::array::RecordBatch;
-use glucopipe_sdk::exporter::{CommitReport, Exporter, Sink};
+use glucopipe_sdk::exporter::{CommitReport, Exporter, Sink, Wants};
 use glucopipe_sdk::reading::{Amount, Identity, Measurement, Reading, Verbatim};
 use glucopipe_sdk::schemars::JsonSchema;
 use glucopipe_sdk::serde::Deserialize;
@@ -55,6 +55,11 @@ impl Exporter for Counter {
     fn check(_: &Op, config: &Config) -> Result<Vec<String>> {
         trip(&config.panic, "check");
         Ok(vec!["the folder will be made".into()])
+    }
+
+    fn wants(config: &Config) -> Wants {
+        trip(&config.panic, "wants");
+        Wants::New
     }
 
     fn open(_: &Op, config: Config) -> Result<Count> {
@@ -241,6 +246,34 @@ fn a_panic_poisons_a_sink_and_no_other() {
     drop(host.open_exporter::<Counter>(&config("drop")).unwrap());
     healthy.write(&[readings(1)]).unwrap();
     assert_eq!(healthy.commit().unwrap().delivered, 1);
+}
+
+#[test]
+fn what_a_sink_wants_is_its_own_word_and_everything_unless_it_says_so() {
+    /// A file that is written anew.
+    struct Snapshot;
+    impl Exporter for Snapshot {
+        const ID: &'static str = "snapshot";
+        const SUMMARY: &'static str = "Counts all over again";
+        type Config = Config;
+        type Sink = Count;
+        fn open(op: &Op, config: Config) -> Result<Count> {
+            Counter::open(op, config)
+        }
+    }
+    let host = TestHost::new();
+    assert_eq!(
+        host.exporter_wants::<Snapshot>(&config("")).unwrap(),
+        Wants::Everything
+    );
+    assert_eq!(
+        host.exporter_wants::<Counter>(&config("")).unwrap(),
+        Wants::New
+    );
+    let refused = host.exporter_wants::<Counter>(&json!({ "panic": 1 }));
+    assert_eq!(refused.unwrap_err().status, Status::InvalidArgument);
+    let panicked = host.exporter_wants::<Counter>(&config("wants"));
+    assert_eq!(panicked.unwrap_err().message, "panicked: in wants");
 }
 
 #[test]

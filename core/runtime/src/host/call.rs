@@ -12,7 +12,7 @@ use arrow::array::RecordBatch;
 use arrow::datatypes::SchemaRef;
 use glucopipe_abi as abi;
 use glucopipe_sdk::driver::{DeviceInfo, ReadReport};
-use glucopipe_sdk::exporter::CommitReport;
+use glucopipe_sdk::exporter::{CommitReport, Wants};
 use glucopipe_sdk::ffi::{call, call_for_text};
 use glucopipe_sdk::schema::column_named;
 use glucopipe_sdk::stream::{Batches, Import, export};
@@ -278,6 +278,26 @@ pub fn check_exporter(
         unsafe { check(op.raw(), config.as_ptr(), out, error) }
     })?;
     parse("findings", &text).map(Some)
+}
+
+/// What a sink of this configuration is to be given; everything unless its exporter says otherwise.
+///
+/// # Errors
+/// When the exporter refuses the configuration.
+pub fn exporter_wants(component: &Component, config: &Value) -> Result<Wants, Error> {
+    let Some(wants) = component.exporter().and_then(|table| table.wants) else {
+        return Ok(Wants::Everything);
+    };
+    let config = config_text(config);
+    let mut wanted = 0;
+    call(|error| {
+        // SAFETY: the text is alive, the out-parameter ours, the error zeroed and ours.
+        unsafe { wants(config.as_ptr(), &raw mut wanted, error) }
+    })?;
+    Ok(match wanted {
+        abi::GP_WANTS_NEW => Wants::New,
+        _ => Wants::Everything,
+    })
 }
 
 impl Drop for OpenExporter {

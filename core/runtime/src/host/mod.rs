@@ -4,5 +4,7 @@ mod call;
 mod operation;
 mod transport;
 
-pub use call::{Committed, OpenDriver, OpenExporter, OpenTransform, check_exporter};
+pub use call::{
+    Committed, OpenDriver, OpenExporter, OpenTransform, check_exporter, exporter_wants,
+};
 pub use operation::{LogLine, Logger, Operation, OperationSetup, Progress, ProgressSink};

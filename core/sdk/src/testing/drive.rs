@@ -13,7 +13,7 @@ use serde_json::Value;
 use super::sample::feed;
 use crate::driver::{Clock, DeviceInfo, Driver, ReadReport};
 use crate::error::{Error, Result, Status};
-use crate::exporter::{CommitReport, Exporter};
+use crate::exporter::{CommitReport, Exporter, Wants};
 use crate::ffi::{call, call_for_text, driver, exporter, transform};
 use crate::op::text;
 use crate::schema::DEVICE_KEY;
@@ -272,6 +272,20 @@ impl<E: Exporter> TestSink<E> {
             // SAFETY: operation and text are alive, both out-parameters ours and zeroed.
             unsafe { check(op, config.as_ptr(), out, error) }
         })?)
+    }
+
+    pub(super) fn wants(config: &Value) -> Result<Wants> {
+        let wants = Self::TABLE.wants.ok_or_else(lacking)?;
+        let config = text(&config.to_string());
+        let mut wanted = 0;
+        call(|error| {
+            // SAFETY: the text is alive, the out-parameter ours, the error zeroed and ours.
+            unsafe { wants(config.as_ptr(), &raw mut wanted, error) }
+        })?;
+        match wanted {
+            abi::GP_WANTS_NEW => Ok(Wants::New),
+            _ => Ok(Wants::Everything),
+        }
     }
 
     /// Writes batches, for example of [`super::batch`].

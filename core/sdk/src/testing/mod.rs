@@ -43,7 +43,7 @@ pub use table::{Form, MORNING, moments, numbers, table, texts};
 use crate::driver::Driver;
 use crate::error::{Error, Result};
 use crate::export::size;
-use crate::exporter::Exporter;
+use crate::exporter::{Exporter, Wants};
 use crate::ffi::borrowed_text;
 use crate::link::Kind;
 use crate::op::Op;
@@ -245,6 +245,14 @@ impl TestHost {
     /// As the exporter says.
     pub fn check_exporter<E: Exporter>(&self, config: &Value) -> Result<Vec<String>> {
         TestSink::<E>::check(self.raw_op(), config)
+    }
+
+    /// Asks an exporter what a sink of this configuration is to be given.
+    ///
+    /// # Errors
+    /// When the configuration is refused.
+    pub fn exporter_wants<E: Exporter>(&self, config: &Value) -> Result<Wants> {
+        TestSink::<E>::wants(config)
     }
 
     /// Opens a transform.
