@@ -343,8 +343,10 @@ typedef struct gp_driver {
   gp_status(GP_CALL* erase)(gp_session*, const gp_op*, const char* expect_serial, gp_error*);
 } gp_driver;
 
-/* What an exporter is to be given. Rows that it once answered for are acknowledged: delivered, already_there,
- * left_out and rejected alike. */
+/* What an exporter is to be given. Readings that it once answered for are acknowledged: delivered,
+ * already_there, left_out and rejected alike. An acknowledged reading may come again, on the user's word or
+ * after a crash between the commit and the note of it: an exporter that adds to what is there knows it again
+ * by its reading_id and counts it as already_there. */
 #define GP_WANTS_EVERYTHING 1u /* at each run all that is known: what is written is a snapshot */
 #define GP_WANTS_NEW 2u        /* what was not acknowledged yet: what is written adds to what is there */
 
@@ -371,8 +373,7 @@ typedef struct gp_exporter {
    * which the caller releases; GP_OK with findings means that it could deliver all the same. */
   gp_status(GP_CALL* check)(const gp_op*, const char* config, gp_string* findings, gp_error*);
   /* [scan] *wants is what an exporter of this configuration is to be given: GP_WANTS_*. NULL, and a value the
-   * host does not know, mean GP_WANTS_EVERYTHING: nothing can be lost then, and an exporter that adds to what
-   * is there and does not say so must know a reading again by its reading_id. */
+   * host does not know, mean GP_WANTS_EVERYTHING: nothing can be lost then. */
   gp_status(GP_CALL* wants)(const char* config, uint32_t* wants, gp_error*);
 } gp_exporter;
 

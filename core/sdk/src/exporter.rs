@@ -26,9 +26,9 @@ pub trait Exporter: 'static {
     /// When the configuration cannot work or the destination cannot be reached.
     fn open(op: &Op, config: Self::Config) -> Result<Self::Sink>;
 
-    /// What a sink of this configuration is to be given. One that appends or uploads says
-    /// [`Wants::New`]; one that does not, and is not written anew at each run, must know a reading again by
-    /// its `reading_id`.
+    /// What a sink of this configuration is to be given. Whatever it says, a reading may come again: on the
+    /// user's word, or after a crash between [`Sink::commit`] and the note of it. A sink that adds to what is
+    /// there knows it again by its `reading_id` and counts it as [`CommitReport::already_there`].
     fn wants(config: &Self::Config) -> Wants {
         let _ = config;
         Wants::Everything
