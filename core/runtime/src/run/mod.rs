@@ -7,7 +7,7 @@
 mod apply;
 pub mod blame;
 pub mod engine;
-mod identity;
+pub(crate) mod identity;
 pub mod intake;
 pub mod order;
 pub mod plan;
