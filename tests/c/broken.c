@@ -56,6 +56,7 @@ static const gp_exporter table = {
     commit,
 #endif
     NULL,
+    NULL,
     NULL};
 
 static const gp_component the_component = {

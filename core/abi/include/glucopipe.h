@@ -350,7 +350,7 @@ typedef struct gp_driver {
 #define GP_WANTS_EVERYTHING 1u /* at each run all that is known: what is written is a snapshot */
 #define GP_WANTS_NEW 2u        /* what was not acknowledged yet: what is written adds to what is there */
 
-/* check and wants may be NULL; all others are required. */
+/* check, wants and preview may be NULL; all others are required. */
 typedef struct gp_exporter {
   uint32_t struct_size;
   uint32_t reserved; /* 0 */
@@ -375,6 +375,12 @@ typedef struct gp_exporter {
   /* [scan] *wants is what an exporter of this configuration is to be given: GP_WANTS_*. NULL, and a value the
    * host does not know, mean GP_WANTS_EVERYTHING: nothing can be lost then. */
   gp_status(GP_CALL* wants)(const char* config, uint32_t* wants, gp_error*);
+  /* [serial] What open, write and commit would do with these readings; changes nothing, at the destination or
+   * elsewhere. Takes the stream over, as write does. *report is what commit would report, with one more member
+   *   lines    array of texts for the user: what would be written or sent, and where; no readings, no secrets
+   * or the JSON null when that cannot be said; the caller releases it. */
+  gp_status(GP_CALL* preview)(const gp_op*, const char* config, struct ArrowArrayStream* in, gp_string* report,
+                              gp_error*);
 } gp_exporter;
 
 /* All members are required. A transform gives the columns it was given, with their types; it may drop rows

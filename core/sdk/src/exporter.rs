@@ -29,9 +29,15 @@ pub trait Exporter: 'static {
     /// What a sink of this configuration is to be given. Whatever it says, a reading may come again: on the
     /// user's word, or after a crash between [`Sink::commit`] and the note of it. A sink that adds to what is
     /// there knows it again by its `reading_id` and counts it as [`CommitReport::already_there`].
-    fn wants(config: &Self::Config) -> Wants {
+    ///
+    /// The host asks before anything is read, so this is also the place to refuse keys that do not go
+    /// together: no I/O, and [`Error::key`](crate::Error) names the key.
+    ///
+    /// # Errors
+    /// When the configuration cannot work.
+    fn wants(config: &Self::Config) -> Result<Wants> {
         let _ = config;
-        Wants::Everything
+        Ok(Wants::Everything)
     }
 
     /// Whether a run with this configuration could deliver; changes nothing. Returns remarks for the
@@ -42,6 +48,20 @@ pub trait Exporter: 'static {
     fn check(op: &Op, config: &Self::Config) -> Result<Vec<String>> {
         let _ = (op, config);
         Ok(Vec::new())
+    }
+
+    /// What [`Exporter::open`], [`Sink::write`] and [`Sink::commit`] would do with these readings; changes
+    /// nothing, at the destination or elsewhere. `None` when that cannot be said.
+    ///
+    /// # Errors
+    /// When they could not be delivered.
+    fn preview(
+        op: &Op,
+        config: Self::Config,
+        readings: &mut dyn Batches,
+    ) -> Result<Option<Preview>> {
+        let _ = (op, config, readings);
+        Ok(None)
     }
 }
 
@@ -95,6 +115,17 @@ pub struct CommitReport {
     /// Why some are pending, in one line without secrets or readings: the sink failed, and the rest is
     /// delivered all the same.
     pub problem: Option<String>,
+}
+
+/// What a commit would do.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Deserialize, Serialize)]
+#[serde(default)]
+pub struct Preview {
+    /// What it would report.
+    #[serde(flatten)]
+    pub report: CommitReport,
+    /// What would be written or sent, and where, in words for the user; no readings, no secrets.
+    pub lines: Vec<String>,
 }
 
 /// A reading that a destination refused for good.

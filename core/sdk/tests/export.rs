@@ -12,7 +12,7 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 
 use glucopipe_sdk::abi::{self, gp_error};
 use glucopipe_sdk::arrow::array::RecordBatch;
-use glucopipe_sdk::exporter::{CommitReport, Exporter, Sink, Wants};
+use glucopipe_sdk::exporter::{CommitReport, Exporter, Preview, Sink, Wants};
 use glucopipe_sdk::reading::{Amount, Identity, Measurement, Reading, Verbatim};
 use glucopipe_sdk::schemars::JsonSchema;
 use glucopipe_sdk::serde::Deserialize;
@@ -57,9 +57,19 @@ impl Exporter for Counter {
         Ok(vec!["the folder will be made".into()])
     }
 
-    fn wants(config: &Config) -> Wants {
+    fn wants(config: &Config) -> Result<Wants> {
         trip(&config.panic, "wants");
-        Wants::New
+        Ok(Wants::New)
+    }
+
+    fn preview(_: &Op, config: Config, readings: &mut dyn Batches) -> Result<Option<Preview>> {
+        trip(&config.panic, "preview");
+        let mut preview = Preview::default();
+        while let Some(batch) = readings.next_batch()? {
+            preview.report.delivered += batch.num_rows() as u64;
+        }
+        preview.lines.push("would count".into());
+        Ok(Some(preview))
     }
 
     fn open(_: &Op, config: Config) -> Result<Count> {
@@ -274,6 +284,19 @@ fn what_a_sink_wants_is_its_own_word_and_everything_unless_it_says_so() {
     assert_eq!(refused.unwrap_err().status, Status::InvalidArgument);
     let panicked = host.exporter_wants::<Counter>(&config("wants"));
     assert_eq!(panicked.unwrap_err().message, "panicked: in wants");
+}
+
+#[test]
+fn a_preview_counts_and_its_panics_stay_inside() {
+    let host = TestHost::new();
+    let seen = host.preview_export::<Counter>(&config(""), &[readings(2)]);
+    let seen = seen.unwrap().unwrap();
+    assert_eq!(
+        (seen.report.delivered, seen.lines),
+        (2, vec!["would count".into()])
+    );
+    let panicked = host.preview_export::<Counter>(&config("preview"), &[readings(1)]);
+    assert_eq!(panicked.unwrap_err().message, "panicked: in preview");
 }
 
 #[test]

@@ -268,5 +268,8 @@ fn summarise(context: &Context, report: &RunReport) {
             }
         };
         say(format!("{}: {what}", sink.name));
+        for line in &sink.would {
+            say(format!("  {line}"));
+        }
     }
 }

@@ -6,5 +6,6 @@ mod transport;
 
 pub use call::{
     Committed, OpenDriver, OpenExporter, OpenTransform, check_exporter, exporter_wants,
+    preview_export,
 };
 pub use operation::{LogLine, Logger, Operation, OperationSetup, Progress, ProgressSink};
