@@ -55,6 +55,8 @@ static const gp_exporter table = {
 #else
     commit,
 #endif
+    NULL,
+    NULL,
     NULL};
 
 static const gp_component the_component = {

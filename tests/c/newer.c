@@ -56,7 +56,7 @@ static gp_status GP_CALL commit(gp_sink* sink, const gp_op* op, gp_string* repor
 static const struct {
   gp_exporter known;
   void* later[4];
-} table = {{(uint32_t)sizeof table, 0, open, close, write, commit, NULL}, {POISON, POISON, POISON, POISON}};
+} table = {{(uint32_t)sizeof table, 0, open, close, write, commit, NULL, NULL, NULL}, {POISON, POISON, POISON, POISON}};
 
 static const struct {
   gp_component known;

@@ -17,7 +17,7 @@ const END: &str = "<!-- columns: end -->";
 const ERRORS: &str = "\
 Every problem has a code. `glucopipe explain GP0202` prints the same pages, `glucopipe explain` lists
 them. The first two digits say the area: 01 configuration, 02 device, 03 protocol, 04 plugin, 05 sink,
-06 data, 09 the program itself. A warning has a code too, and does not stop a run.
+06 data, 07 the journal, 09 the program itself. A warning has a code too, and does not stop a run.
 
 This page is made from the registry in `core/runtime/src/codes.rs`; do not edit it.
 ";

@@ -343,7 +343,14 @@ typedef struct gp_driver {
   gp_status(GP_CALL* erase)(gp_session*, const gp_op*, const char* expect_serial, gp_error*);
 } gp_driver;
 
-/* check may be NULL; all others are required. */
+/* What an exporter is to be given. Readings that it once answered for are acknowledged: delivered,
+ * already_there, left_out and rejected alike. An acknowledged reading may come again, on the user's word or
+ * after a crash between the commit and the note of it: an exporter that adds to what is there knows it again
+ * by its reading_id and counts it as already_there. */
+#define GP_WANTS_EVERYTHING 1u /* at each run all that is known: what is written is a snapshot */
+#define GP_WANTS_NEW 2u        /* what was not acknowledged yet: what is written adds to what is there */
+
+/* check, wants and preview may be NULL; all others are required. */
 typedef struct gp_exporter {
   uint32_t struct_size;
   uint32_t reserved; /* 0 */
@@ -355,13 +362,25 @@ typedef struct gp_exporter {
    * ordered by local_time, then record_key, and no reading_id comes twice. */
   gp_status(GP_CALL* write)(gp_sink*, const gp_op*, struct ArrowArrayStream* in, gp_error*);
   /* [serial] Makes everything written durable and visible, whole or not at all. *report is a JSON object the
-   * caller releases: delivered, already_there, rejected, left_out, which add up to the readings written, bytes
-   * (numbers), and targets (array of texts). */
+   * caller releases: delivered, already_there, rejected, left_out, bytes (numbers), targets (array of texts),
+   *   refused  array of {"reading_id", "reason"}: refused for good; rejected is their number
+   *   pending  array of reading_id: taken and not delivered this time, to be offered again
+   *   problem  why readings are pending, as one line without secrets or readings; or null
+   * delivered, already_there, rejected, left_out and the number of pending add up to the readings written. */
   gp_status(GP_CALL* commit)(gp_sink*, const gp_op*, gp_string* report, gp_error*);
   /* [serial] Whether a run with this configuration could deliver: is the folder writable, does the server
    * answer, is every permission there. Changes nothing. *findings is a JSON array of texts for the user,
    * which the caller releases; GP_OK with findings means that it could deliver all the same. */
   gp_status(GP_CALL* check)(const gp_op*, const char* config, gp_string* findings, gp_error*);
+  /* [scan] *wants is what an exporter of this configuration is to be given: GP_WANTS_*. NULL, and a value the
+   * host does not know, mean GP_WANTS_EVERYTHING: nothing can be lost then. */
+  gp_status(GP_CALL* wants)(const char* config, uint32_t* wants, gp_error*);
+  /* [serial] What open, write and commit would do with these readings; changes nothing, at the destination or
+   * elsewhere. Takes the stream over, as write does. *report is what commit would report, with one more member
+   *   lines    array of texts for the user: what would be written or sent, and where; no readings, no secrets
+   * or the JSON null when that cannot be said; the caller releases it. */
+  gp_status(GP_CALL* preview)(const gp_op*, const char* config, struct ArrowArrayStream* in, gp_string* report,
+                              gp_error*);
 } gp_exporter;
 
 /* All members are required. A transform gives the columns it was given, with their types; it may drop rows

@@ -64,6 +64,10 @@ constants! {
     GP_KIND_EXPORTER: u32 = 2;
     /// Component kind: transform.
     GP_KIND_TRANSFORM: u32 = 3;
+    /// An exporter wants all that is known at each run.
+    GP_WANTS_EVERYTHING: u32 = 1;
+    /// An exporter wants what it has not acknowledged yet.
+    GP_WANTS_NEW: u32 = 2;
     /// Link kind: HID reports.
     GP_LINK_HID: u32 = 1;
     /// Link kind: SCSI commands.

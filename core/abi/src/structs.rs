@@ -264,6 +264,18 @@ mirror! {
                 *mut gp_error,
             ) -> gp_status,
         >,
+        wants: Option<
+            unsafe extern "C" fn(*const c_char, *mut u32, *mut gp_error) -> gp_status,
+        >,
+        preview: Option<
+            unsafe extern "C" fn(
+                *const gp_op,
+                *const c_char,
+                *mut ArrowArrayStream,
+                *mut gp_string,
+                *mut gp_error,
+            ) -> gp_status,
+        >,
     }
     /// Functions of a transform.
     #[derive(Clone, Copy)]

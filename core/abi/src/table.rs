@@ -110,7 +110,7 @@ tables! {
     gp_transport to configure_serial,
     gp_time to monotonic_ms,
     gp_driver to erase,
-    gp_exporter to check,
+    gp_exporter to preview,
     gp_transform to apply,
     gp_component to table,
     gp_plugin to get_extension,

@@ -191,13 +191,15 @@ fn ours() -> All {
             write: Some(f4::<33, _, _, _, _, _>),
             commit: Some(f4::<34, _, _, _, _, _>),
             check: Some(f4::<35, _, _, _, _, _>),
+            wants: Some(f3::<36, _, _, _, _>),
+            preview: Some(f5::<37, _, _, _, _, _, _>),
         },
         transform: gp_transform {
             struct_size: size::<gp_transform>(),
             reserved: 0,
-            open: Some(f4::<36, _, _, _, _, _>),
-            close: Some(f1::<37, _, _>),
-            apply: Some(f5::<38, _, _, _, _, _, _>),
+            open: Some(f4::<38, _, _, _, _, _>),
+            close: Some(f1::<39, _, _>),
+            apply: Some(f5::<40, _, _, _, _, _, _>),
         },
         plugin: gp_plugin {
             struct_size: size::<gp_plugin>(),
@@ -206,13 +208,13 @@ fn ours() -> All {
             reserved: 0,
             name: c"cross".as_ptr(),
             version: c"1".as_ptr(),
-            component: Some(f1::<39, _, _>),
-            get_extension: Some(f1::<40, _, _>),
+            component: Some(f1::<41, _, _>),
+            get_extension: Some(f1::<42, _, _>),
         },
     }
 }
 
-const SLOTS: usize = 40;
+const SLOTS: usize = 42;
 const ALL_SEEN: u64 = (1 << (SLOTS + 1)) - 2;
 
 /// Compiles a C file of `tests/c` into a library and loads it for the rest of the process.
@@ -330,11 +332,13 @@ fn rust_calls_every_slot_of_a_c_plugin() {
         call!(exporter.write, 33, 1 2 3 4);
         call!(exporter.commit, 34, 1 2 3 4);
         call!(exporter.check, 35, 1 2 3 4);
-        call!(transform.open, 36, 1 2 3 4);
-        call!(transform.close, 37, 1);
-        call!(transform.apply, 38, 1 2 3 4 5);
-        call!(plugin.component, 39, 1);
-        call!(plugin.get_extension, 40, 1);
+        call!(exporter.wants, 36, 1 2 3);
+        call!(exporter.preview, 37, 1 2 3 4 5);
+        call!(transform.open, 38, 1 2 3 4);
+        call!(transform.close, 39, 1);
+        call!(transform.apply, 40, 1 2 3 4 5);
+        call!(plugin.component, 41, 1);
+        call!(plugin.get_extension, 42, 1);
         // Slots without a result can only be seen from inside.
         assert_eq!(seen(), ALL_SEEN, "slots not seen: {:b}", ALL_SEEN & !seen());
     }

@@ -174,7 +174,7 @@ fn version_1_0_needs_all_of_its_fields() {
             ("gp_transport", 64),
             ("gp_time", 24),
             ("gp_driver", 80),
-            ("gp_exporter", 48),
+            ("gp_exporter", 64),
             ("gp_transform", 32),
             ("gp_component", 32),
             ("gp_plugin", 48),

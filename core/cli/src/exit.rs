@@ -53,7 +53,7 @@ impl Exit {
                 1 => Self::Config,
                 2 | 3 => Self::Meter,
                 4 => Self::Plugin,
-                5 | 6 => Self::NotDelivered,
+                5..=7 => Self::NotDelivered,
                 _ => Self::Bug,
             },
         }

@@ -156,7 +156,11 @@ codes! {
     SINK_CONFIG = 501, "an exporter refused its configuration",
         "The message comes from the exporter.";
     SINK_WRITE = 502, "an exporter could not deliver",
-        "Files appear whole or not at all, so what was there before is intact. Run again when the cause is gone.";
+        "Files appear whole or not at all, so what was there before is intact. What was not delivered waits in the journal: run again when the cause is gone, with or without the meter.";
+    SINK_PENDING = 503, "a destination took only a part",
+        "The readings that it took are delivered; the rest waits in the journal, and the next run sends it, with or without the meter.";
+    SINK_REFUSED = 504, "a destination refused readings for good",
+        "They are not offered to it again. `rejected.jsonl` beside the journal has them with the reasons; `glucopipe replay --all` offers them once more.";
 
     CLOCK_OFFSET = 601, "the meter's clock is off",
         "Times are never changed silently. `correct_drift = true` of the `clock` transform subtracts the measured offset; setting the meter is a separate command.";
@@ -164,6 +168,21 @@ codes! {
         "The driver delivered a row that `reading/1` forbids.";
     DATA_FILTER = 603, "a filter that cannot be understood",
         "See `filter` in docs/transforms.md.";
+
+    JOURNAL_OPEN = 701, "the journal cannot be opened",
+        "Every read is committed to the journal before any sink sees it, so nothing is read without one. The file is `path` in [journal], else `$XDG_STATE_HOME/glucopipe/journal.db`, else `~/.local/state/glucopipe/journal.db`; you must be able to write it and its folder.";
+    JOURNAL_NEWER = 702, "the journal is of a newer glucopipe",
+        "A newer version has written the journal in a way that this one does not know. It is not changed. Use the newer version, or another file for this one.";
+    JOURNAL_BUSY = 703, "another glucopipe is using the journal",
+        "One run at a time delivers, so that nothing is delivered twice. A run waits for the other; when that takes too long it ends, and what was read is in the journal for the next run.";
+    JOURNAL_WRITE = 704, "the journal cannot be written or read",
+        "What a step cannot write is not delivered, and is still in the meter. The message says why: a full disk, a disk that was taken out.";
+    JOURNAL_DAMAGED = 705, "the journal is damaged",
+        "Keep a copy of the file. `glucopipe journal verify` says what is wrong; the program `sqlite3` with `.recover` saves what can be read. Meters that still hold their readings can be read again into a new journal.";
+    JOURNAL_CONFLICT = 706, "a record has changed under a known key",
+        "A meter gave a record that it had given before, with another value, time or marker: it was edited in the meter, or the meter was replaced or reset. The journal keeps both; sinks get what was read first. `glucopipe journal export` shows them as `conflicts`.";
+    JOURNAL_UNKNOWN = 707, "the journal has no such reading",
+        "Nothing was journalled under this id, or nothing yet for this source. Run the pipeline once with the meter.";
 
     INTERNAL = 901, "a bug in glucopipe",
         "Please report it, with the command and the message.";

@@ -6,6 +6,7 @@
 //! - [`plugin`] finds and loads libraries; [`host`] is the host's side of the ABI.
 //! - [`device`] chooses a device; [`transport`] holds the links to it: real, virtual, recorded.
 //! - [`transform`] holds the transforms that need no plugin.
+//! - [`journal`] keeps every reading and who has received it.
 //! - [`run`] takes readings from sources through transforms to sinks and reports.
 //! - [`cancel`] and [`clock`] are injected everywhere: when to stop, and what time it is.
 
@@ -15,6 +16,7 @@ pub mod codes;
 pub mod config;
 pub mod device;
 pub mod host;
+pub mod journal;
 pub mod plugin;
 pub mod problem;
 pub mod render;

@@ -26,6 +26,20 @@ pub trait Exporter: 'static {
     /// When the configuration cannot work or the destination cannot be reached.
     fn open(op: &Op, config: Self::Config) -> Result<Self::Sink>;
 
+    /// What a sink of this configuration is to be given. Whatever it says, a reading may come again: on the
+    /// user's word, or after a crash between [`Sink::commit`] and the note of it. A sink that adds to what is
+    /// there knows it again by its `reading_id` and counts it as [`CommitReport::already_there`].
+    ///
+    /// The host asks before anything is read, so this is also the place to refuse keys that do not go
+    /// together: no I/O, and [`Error::key`](crate::Error) names the key.
+    ///
+    /// # Errors
+    /// When the configuration cannot work.
+    fn wants(config: &Self::Config) -> Result<Wants> {
+        let _ = config;
+        Ok(Wants::Everything)
+    }
+
     /// Whether a run with this configuration could deliver; changes nothing. Returns remarks for the
     /// user that do not stop a delivery.
     ///
@@ -35,6 +49,29 @@ pub trait Exporter: 'static {
         let _ = (op, config);
         Ok(Vec::new())
     }
+
+    /// What [`Exporter::open`], [`Sink::write`] and [`Sink::commit`] would do with these readings; changes
+    /// nothing, at the destination or elsewhere. `None` when that cannot be said.
+    ///
+    /// # Errors
+    /// When they could not be delivered.
+    fn preview(
+        op: &Op,
+        config: Self::Config,
+        readings: &mut dyn Batches,
+    ) -> Result<Option<Preview>> {
+        let _ = (op, config, readings);
+        Ok(None)
+    }
+}
+
+/// What a sink is to be given.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Wants {
+    /// At each run all that is known: a file that is written anew.
+    Everything,
+    /// What the sink has not acknowledged yet: a file that is added to, an upload, a data set.
+    New,
 }
 
 /// An open destination; dropped without [`Sink::commit`], it discards what was written.
@@ -46,14 +83,16 @@ pub trait Sink: Send + 'static {
     /// When they cannot be taken; nothing is visible then.
     fn write(&mut self, op: &Op, readings: &mut dyn Batches) -> Result<()>;
 
-    /// Makes everything written durable and visible, whole or not at all.
+    /// Makes everything written durable and visible, whole or not at all. A destination that took only a
+    /// part says so by [`CommitReport::pending`] instead of an error.
     ///
     /// # Errors
-    /// When that fails; what was there before is intact.
+    /// When that fails; what was there before is intact, and every reading is offered again.
     fn commit(&mut self, op: &Op) -> Result<CommitReport>;
 }
 
-/// What a commit did.
+/// What a commit did. `delivered`, `already_there`, `rejected`, `left_out` and the number of `pending`
+/// add up to the readings written.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Deserialize, Serialize)]
 #[serde(default)]
 pub struct CommitReport {
@@ -61,7 +100,7 @@ pub struct CommitReport {
     pub delivered: u64,
     /// Readings that were there before.
     pub already_there: u64,
-    /// Readings refused by the destination.
+    /// Readings refused by the destination: as many as `refused` names.
     pub rejected: u64,
     /// Readings without a place in the format, on purpose: control tests in a profile of another program.
     pub left_out: u64,
@@ -69,4 +108,31 @@ pub struct CommitReport {
     pub bytes: u64,
     /// Files written or servers reached; no secrets.
     pub targets: Vec<String>,
+    /// Readings that the destination refused for good; they are not offered again.
+    pub refused: Vec<Refused>,
+    /// `reading_id`s that were taken and not delivered this time, to be offered again.
+    pub pending: Vec<String>,
+    /// Why some are pending, in one line without secrets or readings: the sink failed, and the rest is
+    /// delivered all the same.
+    pub problem: Option<String>,
+}
+
+/// What a commit would do.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Deserialize, Serialize)]
+#[serde(default)]
+pub struct Preview {
+    /// What it would report.
+    #[serde(flatten)]
+    pub report: CommitReport,
+    /// What would be written or sent, and where, in words for the user; no readings, no secrets.
+    pub lines: Vec<String>,
+}
+
+/// A reading that a destination refused for good.
+#[derive(Clone, Debug, PartialEq, Eq, Deserialize, Serialize)]
+pub struct Refused {
+    /// Which one.
+    pub reading_id: String,
+    /// Why, in words for the user; no secrets, no readings.
+    pub reason: String,
 }

@@ -1,12 +1,20 @@
 //! Files that appear whole or not at all.
+//!
+//! A run that is killed leaves its temporary file behind. Whoever makes one holds its lock, which dies with
+//! the process, so that the next run in the folder can tell a leftover from a file in the making.
 
-use std::fs::File;
+use std::fs::{File, TryLockError};
 use std::io::{self, Write};
 use std::path::{Path, PathBuf};
 
 use tempfile::NamedTempFile;
 
 use crate::error::{Error, Result};
+
+/// How names of temporary files begin and end.
+const TEMPORARY: (&str, &str) = (".glucopipe-", ".tmp");
+/// How often a temporary file is made anew when a sweep of another process took it away at once.
+const ATTEMPTS: u32 = 8;
 
 /// A file in the making: a temporary file in the target folder, readable by its owner alone, that
 /// takes its name only at [`WholeFile::commit`] and vanishes when dropped before.
@@ -17,7 +25,7 @@ pub struct WholeFile {
 }
 
 impl WholeFile {
-    /// Begins a file; makes its folder where missing.
+    /// Begins a file; makes its folder where missing, and takes away what killed runs left there.
     ///
     /// # Errors
     /// When the folder cannot be made or written; the message names it.
@@ -28,21 +36,18 @@ impl WholeFile {
             _ => Path::new("."),
         };
         create_folder(folder)?;
-        let file = tempfile::Builder::new()
-            .prefix(".glucopipe-")
-            .suffix(".tmp")
-            .tempfile_in(folder)
-            .map_err(|error| {
-                // The error names the temporary file, which says nothing to a user.
-                let error = io::Error::from(error.kind());
-                Error::file(
-                    format!("cannot write in folder `{}`", folder.display()),
-                    &error,
-                )
-            })?;
+        sweep(folder);
+        let file = temporary(folder).map_err(|error| {
+            // The error names the temporary file, which says nothing to a user.
+            let error = io::Error::from(error.kind());
+            Error::file(
+                format!("cannot write in folder `{}`", folder.display()),
+                &error,
+            )
+        })?;
         Ok(Self {
             file,
-            target: target.to_owned(),
+            target,
             bytes: 0,
         })
     }
@@ -87,6 +92,44 @@ impl Write for WholeFile {
 
     fn flush(&mut self) -> io::Result<()> {
         self.file.flush()
+    }
+}
+
+/// A new temporary file, locked.
+fn temporary(folder: &Path) -> io::Result<NamedTempFile> {
+    let (prefix, suffix) = TEMPORARY;
+    for _ in 0..ATTEMPTS {
+        let file = tempfile::Builder::new()
+            .prefix(prefix)
+            .suffix(suffix)
+            .tempfile_in(folder)?;
+        let locked = file.as_file().try_lock();
+        // Another process may have seen it before it was locked, and taken it for a leftover.
+        if !matches!(locked, Err(TryLockError::WouldBlock)) && file.path().exists() {
+            return Ok(file);
+        }
+    }
+    Err(io::ErrorKind::ResourceBusy.into())
+}
+
+/// Takes away the temporary files of processes that are gone. What cannot be looked at stays: it does no
+/// harm.
+fn sweep(folder: &Path) {
+    let (prefix, suffix) = TEMPORARY;
+    for entry in std::fs::read_dir(folder).into_iter().flatten().flatten() {
+        let name = entry.file_name();
+        let ours = name
+            .to_str()
+            .is_some_and(|name| name.starts_with(prefix) && name.ends_with(suffix));
+        if ours && entry.file_type().is_ok_and(|kind| kind.is_file()) {
+            // Locked only by who makes it; the lock is held until the name is gone.
+            let left = File::options().read(true).write(true).open(entry.path());
+            if let Ok(left) = left
+                && left.try_lock().is_ok()
+            {
+                let _ = std::fs::remove_file(entry.path());
+            }
+        }
     }
 }
 
@@ -212,6 +255,49 @@ mod tests {
             let mode = |path: &Path| std::fs::metadata(path).unwrap().permissions().mode() & 0o777;
             assert_eq!((mode(&target), mode(folder)), (0o600, 0o700));
         }
+    }
+
+    #[test]
+    fn takes_away_what_killed_runs_left_and_nothing_else() {
+        let home = tempfile::tempdir().unwrap();
+        let target = home.path().join("readings.csv");
+        let first = WholeFile::create(&target).unwrap();
+        for left in [
+            ".glucopipe-killed.tmp",
+            ".glucopipe-other",
+            "mine.tmp",
+            ".glucopipe-.tmp.csv",
+        ] {
+            std::fs::write(home.path().join(left), "half").unwrap();
+        }
+        std::fs::create_dir(home.path().join(".glucopipe-folder.tmp")).unwrap();
+        let second = WholeFile::create(&target).unwrap();
+        let there = |name: &str| home.path().join(name).exists();
+        assert!(!there(".glucopipe-killed.tmp"));
+        for kept in [
+            ".glucopipe-other",
+            "mine.tmp",
+            ".glucopipe-.tmp.csv",
+            ".glucopipe-folder.tmp",
+        ] {
+            assert!(there(kept), "{kept}");
+        }
+        // Both are in the making.
+        assert!(first.file.path().exists() && second.file.path().exists());
+        first.commit().unwrap();
+        second.commit().unwrap();
+    }
+
+    #[cfg(unix)]
+    #[test]
+    fn a_leftover_that_is_a_link_is_not_followed() {
+        let home = tempfile::tempdir().unwrap();
+        let mine = home.path().join("mine");
+        std::fs::write(&mine, "kept").unwrap();
+        let link = home.path().join(".glucopipe-link.tmp");
+        std::os::unix::fs::symlink(&mine, &link).unwrap();
+        drop(WholeFile::create(&home.path().join("readings.csv")).unwrap());
+        assert!(link.is_symlink() && mine.exists());
     }
 
     #[cfg(unix)]

@@ -335,6 +335,7 @@
 
 pub mod batch;
 pub mod component;
+pub mod decimal;
 pub mod driver;
 mod error;
 #[doc(hidden)]

@@ -281,7 +281,7 @@ fn null_errors_are_accepted_everywhere() {
 fn a_configuration_that_is_none_is_refused() {
     let (host, _) = host();
     let open = table().open.unwrap();
-    let long = format!("\"{}\"\0", "x".repeat(17 << 20));
+    let long = format!("\"{}\"\0", "x".repeat(65 << 20));
     let long = CStr::from_bytes_with_nul(long.as_bytes()).unwrap();
     let configs = [
         (ptr::null(), "the configuration is missing"),

@@ -12,7 +12,7 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 
 use glucopipe_sdk::abi::{self, gp_error};
 use glucopipe_sdk::arrow::array::RecordBatch;
-use glucopipe_sdk::exporter::{CommitReport, Exporter, Sink};
+use glucopipe_sdk::exporter::{CommitReport, Exporter, Preview, Sink, Wants};
 use glucopipe_sdk::reading::{Amount, Identity, Measurement, Reading, Verbatim};
 use glucopipe_sdk::schemars::JsonSchema;
 use glucopipe_sdk::serde::Deserialize;
@@ -55,6 +55,21 @@ impl Exporter for Counter {
     fn check(_: &Op, config: &Config) -> Result<Vec<String>> {
         trip(&config.panic, "check");
         Ok(vec!["the folder will be made".into()])
+    }
+
+    fn wants(config: &Config) -> Result<Wants> {
+        trip(&config.panic, "wants");
+        Ok(Wants::New)
+    }
+
+    fn preview(_: &Op, config: Config, readings: &mut dyn Batches) -> Result<Option<Preview>> {
+        trip(&config.panic, "preview");
+        let mut preview = Preview::default();
+        while let Some(batch) = readings.next_batch()? {
+            preview.report.delivered += batch.num_rows() as u64;
+        }
+        preview.lines.push("would count".into());
+        Ok(Some(preview))
     }
 
     fn open(_: &Op, config: Config) -> Result<Count> {
@@ -241,6 +256,47 @@ fn a_panic_poisons_a_sink_and_no_other() {
     drop(host.open_exporter::<Counter>(&config("drop")).unwrap());
     healthy.write(&[readings(1)]).unwrap();
     assert_eq!(healthy.commit().unwrap().delivered, 1);
+}
+
+#[test]
+fn what_a_sink_wants_is_its_own_word_and_everything_unless_it_says_so() {
+    /// A file that is written anew.
+    struct Snapshot;
+    impl Exporter for Snapshot {
+        const ID: &'static str = "snapshot";
+        const SUMMARY: &'static str = "Counts all over again";
+        type Config = Config;
+        type Sink = Count;
+        fn open(op: &Op, config: Config) -> Result<Count> {
+            Counter::open(op, config)
+        }
+    }
+    let host = TestHost::new();
+    assert_eq!(
+        host.exporter_wants::<Snapshot>(&config("")).unwrap(),
+        Wants::Everything
+    );
+    assert_eq!(
+        host.exporter_wants::<Counter>(&config("")).unwrap(),
+        Wants::New
+    );
+    let refused = host.exporter_wants::<Counter>(&json!({ "panic": 1 }));
+    assert_eq!(refused.unwrap_err().status, Status::InvalidArgument);
+    let panicked = host.exporter_wants::<Counter>(&config("wants"));
+    assert_eq!(panicked.unwrap_err().message, "panicked: in wants");
+}
+
+#[test]
+fn a_preview_counts_and_its_panics_stay_inside() {
+    let host = TestHost::new();
+    let seen = host.preview_export::<Counter>(&config(""), &[readings(2)]);
+    let seen = seen.unwrap().unwrap();
+    assert_eq!(
+        (seen.report.delivered, seen.lines),
+        (2, vec!["would count".into()])
+    );
+    let panicked = host.preview_export::<Counter>(&config("preview"), &[readings(1)]);
+    assert_eq!(panicked.unwrap_err().message, "panicked: in preview");
 }
 
 #[test]

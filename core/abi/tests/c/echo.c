@@ -166,6 +166,15 @@ static gp_status GP_CALL exporter_check(const gp_op* a1, const char* a2, gp_stri
   STATUS(P(1) && P(2) && P(3) && P(4));
 }
 #undef SLOT
+#define SLOT EXPORTER_WANTS
+static gp_status GP_CALL exporter_wants(const char* a1, uint32_t* a2, gp_error* a3) { STATUS(P(1) && P(2) && P(3)); }
+#undef SLOT
+#define SLOT EXPORTER_PREVIEW
+static gp_status GP_CALL exporter_preview(const gp_op* a1, const char* a2, struct ArrowArrayStream* a3, gp_string* a4,
+                                          gp_error* a5) {
+  STATUS(P(1) && P(2) && P(3) && P(4) && P(5));
+}
+#undef SLOT
 #define SLOT TRANSFORM_OPEN
 static gp_status GP_CALL transform_open(const gp_op* a1, const char* a2, gp_filter** a3, gp_error* a4) {
   STATUS(P(1) && P(2) && P(3) && P(4));
@@ -199,7 +208,8 @@ static const struct all tables = {
     {sizeof(gp_time), 0, time_utc, time_monotonic},
     {sizeof(gp_driver), 0, driver_probe, driver_open, driver_close, driver_info, driver_read, driver_report,
      driver_get_clock, driver_set_clock, driver_erase},
-    {sizeof(gp_exporter), 0, exporter_open, exporter_close, exporter_write, exporter_commit, exporter_check},
+    {sizeof(gp_exporter), 0, exporter_open, exporter_close, exporter_write, exporter_commit, exporter_check,
+     exporter_wants, exporter_preview},
     {sizeof(gp_transform), 0, transform_open, transform_close, transform_apply},
     {sizeof(gp_plugin), GP_ABI_MINOR, 0, 0, "echo", "1.0.0", plugin_component, plugin_get_extension},
 };

@@ -123,6 +123,12 @@ GP_EXPORT uint64_t host_drive(const struct all* t) {
 #define SLOT EXPORTER_CHECK
   STATUS(t->exporter.check(P(1), P(2), P(3), P(4)));
 #undef SLOT
+#define SLOT EXPORTER_WANTS
+  STATUS(t->exporter.wants(P(1), P(2), P(3)));
+#undef SLOT
+#define SLOT EXPORTER_PREVIEW
+  STATUS(t->exporter.preview(P(1), P(2), P(3), P(4), P(5)));
+#undef SLOT
 #define SLOT TRANSFORM_OPEN
   STATUS(t->transform.open(P(1), P(2), P(3), P(4)));
 #undef SLOT

@@ -278,5 +278,8 @@ fn summarise(context: &Context, report: &RunReport) {
             }
         };
         say(format!("{}: {what}", sink.name));
+        for line in &sink.would {
+            say(format!("  {line}"));
+        }
     }
 }

@@ -13,7 +13,7 @@ use arrow::datatypes::SchemaRef;
 use chrono::{DateTime, NaiveDateTime};
 use glucopipe_abi as abi;
 use glucopipe_sdk::driver::{Clock as MeterClock, DeviceInfo, ReadReport};
-use glucopipe_sdk::exporter::CommitReport;
+use glucopipe_sdk::exporter::{CommitReport, Preview, Wants};
 use glucopipe_sdk::ffi::{call, call_for_text};
 use glucopipe_sdk::schema::column_named;
 use glucopipe_sdk::stream::{Batches, Import, export};
@@ -331,6 +331,54 @@ pub fn check_exporter(
         unsafe { check(op.raw(), config.as_ptr(), out, error) }
     })?;
     parse("findings", &text).map(Some)
+}
+
+/// What an exporter would do with these readings; changes nothing. `None` when it cannot say.
+///
+/// # Errors
+/// As the exporter says, or when it left the stream unreleased, as for [`OpenExporter::write`].
+pub fn preview_export(
+    component: &Component,
+    op: &Operation,
+    config: &Value,
+    readings: Box<dyn Batches>,
+) -> Result<Option<Preview>, Error> {
+    let Some(preview) = component.exporter().and_then(|table| table.preview) else {
+        return Ok(None);
+    };
+    let (config, mut stream) = (config_text(config), export(readings));
+    let text = call_for_text(|out, error| {
+        // SAFETY: operation and text are alive; the exporter takes the stream over; out-parameters are
+        // zeroed and ours.
+        unsafe { preview(op.raw(), config.as_ptr(), &raw mut stream, out, error) }
+    })?;
+    if stream.release.is_some() {
+        return Err(Error::new(
+            Status::Internal,
+            "it did not release the stream of readings",
+        ));
+    }
+    parse("preview", &text)
+}
+
+/// What a sink of this configuration is to be given; everything unless its exporter says otherwise.
+///
+/// # Errors
+/// When the exporter refuses the configuration.
+pub fn exporter_wants(component: &Component, config: &Value) -> Result<Wants, Error> {
+    let Some(wants) = component.exporter().and_then(|table| table.wants) else {
+        return Ok(Wants::Everything);
+    };
+    let config = config_text(config);
+    let mut wanted = 0;
+    call(|error| {
+        // SAFETY: the text is alive, the out-parameter ours, the error zeroed and ours.
+        unsafe { wants(config.as_ptr(), &raw mut wanted, error) }
+    })?;
+    Ok(match wanted {
+        abi::GP_WANTS_NEW => Wants::New,
+        _ => Wants::Everything,
+    })
 }
 
 impl Drop for OpenExporter {

@@ -4,5 +4,8 @@ mod call;
 mod operation;
 mod transport;
 
-pub use call::{Committed, OpenDriver, OpenExporter, OpenTransform, check_exporter};
+pub use call::{
+    Committed, OpenDriver, OpenExporter, OpenTransform, check_exporter, exporter_wants,
+    preview_export,
+};
 pub use operation::{LogLine, Logger, Operation, OperationSetup, Progress, ProgressSink};

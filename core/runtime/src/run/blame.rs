@@ -152,18 +152,26 @@ pub fn exporter_failed(
         }
         (Status::Cancelled, _) => return interrupted(node),
         (Status::Internal, _) => return broken(component, &error.message),
-        (Status::InvalidArgument, _) => {
-            let title = format!(
-                "exporter `{}` refused {}",
-                component.id,
-                at_fault(error, node)
-            );
-            Problem::error(Code::SINK_CONFIG, title).cause(error.message.clone())
-        }
+        (Status::InvalidArgument, _) => return configuration_refused(component, error, node),
         _ => Problem::error(Code::SINK_WRITE, format!("`{node}` could not deliver"))
             .cause(error.message.clone()),
     };
     problem.kept("what was there before is intact")
+}
+
+/// An exporter refused what it was configured with.
+pub fn configuration_refused(component: &Component, error: &Error, node: &str) -> Problem {
+    if is_panic(error) || error.status == Status::Internal {
+        return broken(component, &error.message);
+    }
+    let title = format!(
+        "exporter `{}` refused {}",
+        component.id,
+        at_fault(error, node)
+    );
+    Problem::error(Code::SINK_CONFIG, title)
+        .cause(error.message.clone())
+        .kept("what was there before is intact")
 }
 
 /// The key that an error names, or the whole configuration of the node.

@@ -9,7 +9,7 @@ const NAMESPACE: Uuid = Uuid::from_u128(0x6f1d_9c52_7a0e_4b8e_9a55_3c07_d1f2_86a
 ///
 /// The fields are joined by `|`; `|` and `\` inside a field are escaped by `\`. Zone, offsets,
 /// converted values, markers and positions have no part in it.
-pub(super) fn reading_id(family: &str, serial: &str, record_key: &str) -> Uuid {
+pub(crate) fn reading_id(family: &str, serial: &str, record_key: &str) -> Uuid {
     let mut name = String::with_capacity(family.len() + serial.len() + record_key.len() + 16);
     for (index, field) in [family, serial, record_key].into_iter().enumerate() {
         if index > 0 {

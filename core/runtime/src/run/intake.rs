@@ -206,44 +206,44 @@ impl Intake {
     }
 
     fn build(&self, batch: &RecordBatch, rows: &Rows<'_>) -> Result<RecordBatch, String> {
-        let count = batch.num_rows();
+        let ids = self.ids(rows, batch.num_rows());
         let columns: Result<Vec<ArrayRef>, String> = COLUMNS
             .iter()
             .map(|column| match column.filler {
                 Filler::Driver => driver_column(batch, column),
-                Filler::Host => Ok(self.host_column(column, rows, count)),
+                Filler::Host => Ok(host_column(column, &self.origin, &ids)),
             })
             .collect();
         RecordBatch::try_new(schema::readings(), columns?).map_err(|error| error.to_string())
     }
 
-    fn host_column(&self, column: &Column, rows: &Rows<'_>, count: usize) -> ArrayRef {
-        let origin = &self.origin;
-        match column.name {
-            "reading_id" => {
-                let mut ids = StringBuilder::with_capacity(count, count * 36);
-                let mut buffer = uuid::Uuid::encode_buffer();
-                for row in 0..count {
-                    let key = rows.record_key.get(row).unwrap_or_default();
-                    let id = reading_id(&origin.family, &origin.device.serial, key);
-                    ids.append_value(id.hyphenated().encode_lower(&mut buffer));
-                }
-                Arc::new(ids.finish())
-            }
-            "time_quality" => one_word("unresolved", count),
-            "device_model" => one_word(&origin.device.model, count),
-            "device_serial" => one_word(&origin.device.serial, count),
-            "device_firmware" => {
-                one_word(origin.device.firmware.as_deref().unwrap_or_default(), count)
-            }
-            "driver" => one_word(&origin.driver, count),
-            "clock_offset_s" => Arc::new(Int64Array::from(vec![origin.clock_offset_s; count])),
-            "read_at" => Arc::new(
-                TimestampMicrosecondArray::from(vec![origin.read_at_us; count])
-                    .with_timezone("UTC"),
-            ),
-            _ => new_null_array(&column.kind.data_type(), count),
+    fn ids(&self, rows: &Rows<'_>, count: usize) -> ArrayRef {
+        let mut ids = StringBuilder::with_capacity(count, count * 36);
+        let mut buffer = uuid::Uuid::encode_buffer();
+        for row in 0..count {
+            let key = rows.record_key.get(row).unwrap_or_default();
+            let id = reading_id(&self.origin.family, &self.origin.device.serial, key);
+            ids.append_value(id.hyphenated().encode_lower(&mut buffer));
         }
+        Arc::new(ids.finish())
+    }
+}
+
+/// A column that the host fills, for a read with these reading ids.
+pub(crate) fn host_column(column: &Column, origin: &Origin, ids: &ArrayRef) -> ArrayRef {
+    let count = ids.len();
+    match column.name {
+        "reading_id" => ids.clone(),
+        "time_quality" => one_word("unresolved", count),
+        "device_model" => one_word(&origin.device.model, count),
+        "device_serial" => one_word(&origin.device.serial, count),
+        "device_firmware" => one_word(origin.device.firmware.as_deref().unwrap_or_default(), count),
+        "driver" => one_word(&origin.driver, count),
+        "clock_offset_s" => Arc::new(Int64Array::from(vec![origin.clock_offset_s; count])),
+        "read_at" => Arc::new(
+            TimestampMicrosecondArray::from(vec![origin.read_at_us; count]).with_timezone("UTC"),
+        ),
+        _ => new_null_array(&column.kind.data_type(), count),
     }
 }
 

@@ -9,7 +9,7 @@ pub mod blame;
 pub mod change;
 mod conversation;
 pub mod engine;
-mod identity;
+pub(crate) mod identity;
 pub mod intake;
 pub mod order;
 pub mod plan;

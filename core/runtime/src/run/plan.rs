@@ -2,10 +2,13 @@
 
 use std::sync::Arc;
 
+use glucopipe_sdk::exporter::Wants;
 use serde_json::Value;
 
+use super::blame;
 use crate::config::{Component as Kind, Loaded};
 use crate::device::{Finder, Selector};
+use crate::host::exporter_wants;
 use crate::plugin::{Component, Registry};
 use crate::problem::{Code, Problem};
 use crate::suggest::{did_you_mean, nearest};
@@ -51,6 +54,8 @@ pub struct PlannedSink {
     pub component: Arc<Component>,
     /// Its configuration, with secrets.
     pub config: Value,
+    /// What it is to be given.
+    pub wants: Wants,
     /// Nodes it is fed from.
     pub inputs: Vec<String>,
     /// Seconds until it is given up.
@@ -234,10 +239,21 @@ fn plan_sink(
     match registry.find(Kind::Exporter, &sink.exporter) {
         Ok(component) => {
             loaded.check_options(Kind::Exporter, name, &component.about.config_schema);
+            let config = loaded.resolve(Kind::Exporter, name)?.expose().clone();
+            let wants = match exporter_wants(&component, &config) {
+                Ok(wants) => wants,
+                Err(error) => {
+                    let key: Vec<&str> = error.key.iter().flat_map(|key| key.split('.')).collect();
+                    let place = loaded.place(name, &key);
+                    loaded.report(blame::configuration_refused(&component, &error, name).at(place));
+                    return None;
+                }
+            };
             Some(PlannedSink {
                 name: name.clone(),
                 component,
-                config: loaded.resolve(Kind::Exporter, name)?.expose().clone(),
+                config,
+                wants,
                 inputs: sink.inputs.clone(),
                 timeout_secs: sink.timeout_secs,
             })

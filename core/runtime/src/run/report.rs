@@ -118,6 +118,9 @@ pub struct SinkReport {
     pub bytes: u64,
     /// Files written or servers reached.
     pub targets: Vec<String>,
+    /// In a dry run: what would be written or sent.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub would: Vec<String>,
     /// How long it took.
     pub seconds: f64,
     /// Why it failed.

@@ -15,7 +15,7 @@ use serde_json::Value;
 use super::blame;
 use super::order::order;
 use super::report::SinkReport;
-use crate::host::{Committed, OpenExporter, Operation, check_exporter};
+use crate::host::{Committed, OpenExporter, Operation, check_exporter, preview_export};
 use crate::plugin::Component;
 use crate::problem::{Code, Problem};
 
@@ -134,6 +134,15 @@ impl SinkJob {
         })
     }
 
+    /// What the exporter would do with the readings, after its own check.
+    fn preview(&self, readings: RecordBatch) -> Result<Vec<String>, Error> {
+        let (component, op, config) = (&self.component, &self.op, &self.config);
+        check_exporter(component, op, config)?;
+        let readings = Readings::new(readings, &self.pipeline, op.clone(), Arc::default());
+        let seen = preview_export(component, op, config, Box::new(readings))?;
+        Ok(seen.map(|seen| seen.lines).unwrap_or_default())
+    }
+
     fn deliver(
         &self,
         gathered: &[RecordBatch],
@@ -143,7 +152,9 @@ impl SinkJob {
         report.doubled = ordered.doubled;
         report.offered = ordered.readings.num_rows() as u64;
         if self.dry_run {
-            return check_exporter(&self.component, &self.op, &self.config).map(|_| None);
+            let lines = self.preview(ordered.readings)?;
+            report.would = lines;
+            return Ok(None);
         }
         let mut sink = OpenExporter::open(self.component.clone(), self.op.clone(), &self.config)?;
         let taken = Arc::new(AtomicUsize::new(0));

@@ -18,7 +18,6 @@ use serde_json::Value;
 use crate::problem::{Code, Problem};
 
 mod clock;
-mod decimal;
 mod filter;
 mod moment;
 mod offset;

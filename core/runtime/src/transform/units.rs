@@ -6,18 +6,14 @@ use arrow::array::{
     Array, ArrayRef, DictionaryArray, Float64Array, Int32Array, RecordBatch, StringArray,
 };
 use arrow::datatypes::Int32Type;
+use glucopipe_sdk::decimal::{Factor, Scale};
 use schemars::JsonSchema;
 use serde::Deserialize;
 use serde_json::Value;
 
-use super::decimal::Scale;
 use super::{Outcome, ReadContext, Rejected, Transform, Words, parse, replace, typed, words};
 use crate::problem::{Code, Problem};
 
-/// mg/dL in one mmol/L: the molar mass of glucose, 180.1559 g/mol, over ten.
-const STANDARD: f64 = 18.01559;
-/// What older tools and papers divide by.
-const EIGHTEEN: f64 = 18.0;
 const MG_PER_DL: &str = "mg/dL";
 const MMOL_PER_L: &str = "mmol/L";
 
@@ -46,7 +42,7 @@ fn unit_schema(_: &mut schemars::SchemaGenerator) -> schemars::Schema {
 }
 
 fn standard() -> f64 {
-    STANDARD
+    Factor::Standard.number()
 }
 
 /// A unit of glucose.
@@ -93,24 +89,18 @@ pub(super) fn open(options: &Value) -> Result<Box<dyn Transform>, Rejected> {
             None => rejected,
         });
     };
-    // Exact comparison: the user writes one of the two numbers.
-    #[allow(clippy::float_cmp)]
-    let (mg, mmol) = match config.factor {
-        factor if factor == STANDARD => (1_801_559, 100_000),
-        factor if factor == EIGHTEEN => (18, 1),
-        other => {
-            let message = format!("expected `18.01559` or `18`, got `{other}`");
-            let hint = "leave `factor` out for 18.01559";
-            return Err(Rejected::new("factor", Code::CONFIG_VALUE, message).hint(hint));
-        }
+    let Some(factor) = Factor::of(config.factor) else {
+        let message = format!("expected `18.01559` or `18`, got `{}`", config.factor);
+        let hint = "leave `factor` out for 18.01559";
+        return Err(Rejected::new("factor", Code::CONFIG_VALUE, message).hint(hint));
     };
     if let Some(decimals) = config.decimals.filter(|decimals| *decimals > 3) {
         let message = format!("expected at most 3, got {decimals}");
         return Err(Rejected::new("decimals", Code::CONFIG_VALUE, message));
     }
     let convert = match to {
-        Unit::MgPerDl => Scale::new(mg, mmol, config.decimals),
-        Unit::MmolPerL => Scale::new(mmol, mg, config.decimals),
+        Unit::MgPerDl => factor.to_mg(config.decimals),
+        Unit::MmolPerL => factor.to_mmol(config.decimals),
     };
     let decimals = match config.decimals {
         None => "full precision".to_owned(),

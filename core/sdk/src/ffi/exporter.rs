@@ -10,7 +10,7 @@ use super::guard::{Guarded, guard, guarded_drop};
 use super::{answer, give_text, parse_config};
 use crate::error::{Error, Result, Status};
 use crate::export::size;
-use crate::exporter::{Exporter, Sink};
+use crate::exporter::{Exporter, Sink, Wants};
 use crate::op::Op;
 use crate::stream::Import;
 
@@ -25,6 +25,8 @@ impl<E: Exporter> Table<E> {
         write: Some(write::<E>),
         commit: Some(commit::<E>),
         check: Some(check::<E>),
+        wants: Some(wants::<E>),
+        preview: Some(preview::<E>),
     };
 }
 
@@ -112,6 +114,48 @@ unsafe extern "C" fn check<E: Exporter>(
                 .map_err(|error| Error::new(Status::Internal, error.to_string()))?;
             give_text(findings, &found);
             Ok(())
+        });
+        answer(error, outcome)
+    }
+}
+
+unsafe extern "C" fn wants<E: Exporter>(
+    config: *const c_char,
+    wants: *mut u32,
+    error: *mut abi::gp_error,
+) -> abi::gp_status {
+    // SAFETY: as for `open`, but for the operation.
+    unsafe {
+        let outcome = guard(|| {
+            let wanted = E::wants(&parse_config(config)?)?;
+            wants.write(match wanted {
+                Wants::Everything => abi::GP_WANTS_EVERYTHING,
+                Wants::New => abi::GP_WANTS_NEW,
+            });
+            Ok(())
+        });
+        answer(error, outcome)
+    }
+}
+
+unsafe extern "C" fn preview<E: Exporter>(
+    op: *const abi::gp_op,
+    config: *const c_char,
+    readings: *mut abi::ArrowArrayStream,
+    report: *mut abi::gp_string,
+    error: *mut abi::gp_error,
+) -> abi::gp_status {
+    // SAFETY: as for `write`.
+    unsafe {
+        let outcome = guard(|| Import::take(readings)).and_then(|mut readings| {
+            guard(|| {
+                let op = Op::from_raw(op)?;
+                let seen = E::preview(&op, parse_config(config)?, &mut readings)?;
+                let seen = serde_json::to_string(&seen)
+                    .map_err(|error| Error::new(Status::Internal, error.to_string()))?;
+                give_text(report, &seen);
+                Ok(())
+            })
         });
         answer(error, outcome)
     }

@@ -46,7 +46,7 @@ pub fn call(function: impl FnOnce(*mut abi::gp_error) -> abi::gp_status) -> Resu
 /// Calls a function of the ABI that hands out a text.
 ///
 /// # Errors
-/// As the function says, or when the text is not UTF-8 or longer than 16 MiB.
+/// As the function says, or when the text is not UTF-8 or longer than 64 MiB.
 pub fn call_for_text(
     function: impl FnOnce(*mut abi::gp_string, *mut abi::gp_error) -> abi::gp_status,
 ) -> Result<String> {
@@ -62,7 +62,7 @@ pub fn call_for_text(
 }
 
 /// Longest text taken from the other side.
-const TEXT_LIMIT: usize = 16 << 20;
+const TEXT_LIMIT: usize = 64 << 20;
 
 /// Copies a foreign text; invalid UTF-8 is `None`.
 ///

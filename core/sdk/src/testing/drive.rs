@@ -13,7 +13,7 @@ use serde_json::Value;
 use super::sample::feed;
 use crate::driver::{Clock, DeviceInfo, Driver, ReadReport};
 use crate::error::{Error, Result, Status};
-use crate::exporter::{CommitReport, Exporter};
+use crate::exporter::{CommitReport, Exporter, Preview, Wants};
 use crate::ffi::{call, call_for_text, driver, exporter, transform};
 use crate::op::text;
 use crate::schema::DEVICE_KEY;
@@ -272,6 +272,38 @@ impl<E: Exporter> TestSink<E> {
             // SAFETY: operation and text are alive, both out-parameters ours and zeroed.
             unsafe { check(op, config.as_ptr(), out, error) }
         })?)
+    }
+
+    pub(super) fn wants(config: &Value) -> Result<Wants> {
+        let wants = Self::TABLE.wants.ok_or_else(lacking)?;
+        let config = text(&config.to_string());
+        let mut wanted = 0;
+        call(|error| {
+            // SAFETY: the text is alive, the out-parameter ours, the error zeroed and ours.
+            unsafe { wants(config.as_ptr(), &raw mut wanted, error) }
+        })?;
+        match wanted {
+            abi::GP_WANTS_NEW => Ok(Wants::New),
+            _ => Ok(Wants::Everything),
+        }
+    }
+
+    pub(super) fn preview(
+        op: *const abi::gp_op,
+        config: &Value,
+        readings: Box<dyn Batches>,
+    ) -> Result<Option<Preview>> {
+        let preview = Self::TABLE.preview.ok_or_else(lacking)?;
+        let (config, mut stream) = (text(&config.to_string()), export(readings));
+        let seen = call_for_text(|out, error| {
+            // SAFETY: operation and text are alive, the stream is handed over, both out-parameters ours and
+            // zeroed.
+            unsafe { preview(op, config.as_ptr(), &raw mut stream, out, error) }
+        });
+        if stream.release.is_some() {
+            return Err(Error::new(Status::Internal, "the stream was not released"));
+        }
+        parse(&seen?)
     }
 
     /// Writes batches, for example of [`super::batch`].

@@ -31,6 +31,7 @@ use std::mem::size_of;
 use std::ptr;
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
+use arrow::array::RecordBatch;
 use glucopipe_abi as abi;
 use serde_json::{Value, json};
 
@@ -43,7 +44,7 @@ pub use table::{Form, MORNING, moments, numbers, table, texts};
 use crate::driver::Driver;
 use crate::error::{Error, Result};
 use crate::export::size;
-use crate::exporter::Exporter;
+use crate::exporter::{Exporter, Preview, Wants};
 use crate::ffi::borrowed_text;
 use crate::link::Kind;
 use crate::op::Op;
@@ -245,6 +246,27 @@ impl TestHost {
     /// As the exporter says.
     pub fn check_exporter<E: Exporter>(&self, config: &Value) -> Result<Vec<String>> {
         TestSink::<E>::check(self.raw_op(), config)
+    }
+
+    /// Asks an exporter what a sink of this configuration is to be given.
+    ///
+    /// # Errors
+    /// When the configuration is refused.
+    pub fn exporter_wants<E: Exporter>(&self, config: &Value) -> Result<Wants> {
+        TestSink::<E>::wants(config)
+    }
+
+    /// Asks an exporter what it would do with these batches.
+    ///
+    /// # Errors
+    /// As the exporter says.
+    pub fn preview_export<E: Exporter>(
+        &self,
+        config: &Value,
+        batches: &[RecordBatch],
+    ) -> Result<Option<Preview>> {
+        let readings = feed(batches.iter().cloned().map(Ok));
+        TestSink::<E>::preview(self.raw_op(), config, readings)
     }
 
     /// Opens a transform.

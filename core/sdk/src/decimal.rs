@@ -10,9 +10,56 @@ const TENS_F64: [f64; 4] = [1.0, 10.0, 100.0, 1000.0];
 /// Below this, an ordinary value times any factor here stays exact in 64 bits.
 const ORDINARY: f64 = 1e6;
 
+/// mg/dL of glucose in one mmol/L: two numbers are in use, and one rounded value in seven differs.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Factor {
+    /// 18.01559, the molar mass of glucose, 180.1559 g/mol, over ten.
+    #[default]
+    Standard,
+    /// 18, by which older programs and most papers divide.
+    Eighteen,
+}
+
+impl Factor {
+    /// The number as users write it.
+    pub const fn number(self) -> f64 {
+        match self {
+            Self::Standard => 18.01559,
+            Self::Eighteen => 18.0,
+        }
+    }
+
+    /// The factor a user wrote; `None` for any other number.
+    #[allow(clippy::float_cmp)] // the user writes one of the two numbers
+    pub fn of(number: f64) -> Option<Self> {
+        [Self::Standard, Self::Eighteen]
+            .into_iter()
+            .find(|factor| factor.number() == number)
+    }
+
+    /// From mg/dL to mmol/L.
+    pub const fn to_mmol(self, decimals: Option<u8>) -> Scale {
+        let (mg, mmol) = self.ratio();
+        Scale::new(mmol, mg, decimals)
+    }
+
+    /// From mmol/L to mg/dL.
+    pub const fn to_mg(self, decimals: Option<u8>) -> Scale {
+        let (mg, mmol) = self.ratio();
+        Scale::new(mg, mmol, decimals)
+    }
+
+    const fn ratio(self) -> (u64, u64) {
+        match self {
+            Self::Standard => (1_801_559, 100_000),
+            Self::Eighteen => (18, 1),
+        }
+    }
+}
+
 /// `value × times ÷ by`, rounded once.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) struct Scale {
+pub struct Scale {
     times: u64,
     by: u64,
     decimals: Option<u8>,
@@ -20,7 +67,7 @@ pub(super) struct Scale {
 
 impl Scale {
     /// Both numbers below 2^25, so that products stay exact; at most three decimals.
-    pub(super) const fn new(times: u64, by: u64, decimals: Option<u8>) -> Self {
+    pub const fn new(times: u64, by: u64, decimals: Option<u8>) -> Self {
         assert!(times > 0 && by > 0 && times < 1 << 25 && by < 1 << 25);
         Self {
             times,
@@ -30,12 +77,12 @@ impl Scale {
     }
 
     /// Whether values stay as they are.
-    pub(super) fn is_identity(self) -> bool {
+    pub fn is_identity(self) -> bool {
         self.times == self.by && self.decimals.is_none()
     }
 
     /// The converted value; numbers that are not finite stay.
-    pub(super) fn apply(self, value: f64) -> f64 {
+    pub fn apply(self, value: f64) -> f64 {
         if value == 0.0 || self.is_identity() || !value.is_finite() {
             return value;
         }
@@ -224,6 +271,16 @@ mod tests {
         assert_eq!((found.len(), &found[..4]), (14, &[109, 309, 318, 327][..]));
         assert_eq!(differing(F1801559, F18016), [345, 572]);
         assert!(differing(F1801559, F180156).is_empty());
+    }
+
+    #[test]
+    fn factors_are_the_two_in_use() {
+        for factor in [Factor::Standard, Factor::Eighteen] {
+            assert_eq!(Factor::of(factor.number()), Some(factor));
+            assert_eq!(factor.to_mmol(None).apply(factor.number()), 1.0);
+            assert_eq!(factor.to_mg(None).apply(1.0), factor.number());
+        }
+        assert_eq!(Factor::of(18.02), None);
     }
 
     #[test]

@@ -1,0 +1,154 @@
+//! Who has received what.
+
+use std::collections::{BTreeSet, HashMap};
+
+use rusqlite::{Connection, OptionalExtension, params};
+use uuid::Uuid;
+
+use super::{Journal, MeterKey};
+use crate::problem::Problem;
+
+/// A destination, as the journal knows it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Destination {
+    /// SHA-256 of the exporter and what says where it delivers.
+    pub identity: String,
+    /// The exporter.
+    pub exporter: String,
+    /// Whether it is a snapshot of everything.
+    pub snapshot: bool,
+    /// The pipeline file it is used in.
+    pub pipeline: String,
+    /// Name of the sink there.
+    pub name: String,
+}
+
+/// Readings that a sink has not answered for.
+#[derive(Clone, Debug, Default)]
+pub struct Pending {
+    /// Their keys by their ids.
+    pub readings: HashMap<Uuid, i64>,
+    /// The sessions they came with.
+    pub sessions: BTreeSet<i64>,
+}
+
+/// What a sink answered for one reading.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Answer {
+    /// The reading, by its key.
+    pub reading: i64,
+    /// Why, when it was refused for good.
+    pub refused: Option<String>,
+}
+
+/// A sink in the journal.
+pub type SinkKey = i64;
+
+impl Journal {
+    /// The key of a destination, new if it was never served; notes where it was last used.
+    ///
+    /// # Errors
+    /// When the journal cannot be written.
+    pub fn sink(&mut self, destination: &Destination) -> Result<SinkKey, Problem> {
+        let wants = if destination.snapshot {
+            "everything"
+        } else {
+            "new"
+        };
+        self.write(|transaction| {
+            transaction.query_row(
+                "INSERT INTO sinks (identity, exporter, wants, pipeline, name) VALUES (?, ?, ?, ?, ?) \
+                 ON CONFLICT (identity) DO UPDATE SET wants = excluded.wants, \
+                 pipeline = excluded.pipeline, name = excluded.name RETURNING sink",
+                params![
+                    destination.identity,
+                    destination.exporter,
+                    wants,
+                    destination.pipeline,
+                    destination.name
+                ],
+                |row| row.get(0),
+            )
+        })
+    }
+
+    /// The readings of these meters that a sink has not answered for; all of them when `again` is set.
+    /// `since` is the earliest local time, in microseconds.
+    ///
+    /// # Errors
+    /// When the journal cannot be read.
+    pub fn pending(
+        &self,
+        sink: SinkKey,
+        meters: &[MeterKey],
+        again: bool,
+        since: Option<i64>,
+    ) -> Result<Pending, Problem> {
+        let sql = "SELECT reading_id, reading, session FROM readings \
+                   WHERE session IN (SELECT session FROM sessions WHERE meter = ?1 AND new > 0) \
+                   AND coalesce(local_time >= ?2, 1) AND (?3 OR NOT EXISTS (SELECT 1 FROM ledger \
+                   WHERE sink = ?4 AND ledger.reading = readings.reading))";
+        self.read(|sqlite| {
+            let mut pending = Pending::default();
+            let mut statement = sqlite.prepare_cached(sql)?;
+            for meter in meters {
+                let mut rows = statement.query(params![meter, since, again, sink])?;
+                while let Some(row) = rows.next()? {
+                    if let Ok(id) = Uuid::try_parse(row.get_ref(0)?.as_str()?) {
+                        pending.readings.insert(id, row.get(1)?);
+                    }
+                    pending.sessions.insert(row.get(2)?);
+                }
+            }
+            Ok(pending)
+        })
+    }
+
+    /// Notes what a sink answered, in one transaction. Returns those that were refused and had not been.
+    ///
+    /// # Errors
+    /// When the journal cannot be written.
+    pub fn acknowledge(
+        &mut self,
+        sink: SinkKey,
+        told_at_us: i64,
+        answers: &[Answer],
+    ) -> Result<Vec<i64>, Problem> {
+        if answers.is_empty() {
+            return Ok(Vec::new());
+        }
+        self.write(|transaction| {
+            let mut refused = Vec::new();
+            let mut statement = transaction.prepare_cached(
+                "INSERT INTO ledger VALUES (?, ?, ?, ?) ON CONFLICT DO UPDATE SET \
+                 told_at = excluded.told_at, refused = excluded.refused \
+                 WHERE ledger.refused IS NOT excluded.refused",
+            )?;
+            for answer in answers {
+                let row = params![sink, answer.reading, told_at_us, answer.refused];
+                if statement.execute(row)? > 0 && answer.refused.is_some() {
+                    refused.push(answer.reading);
+                }
+            }
+            Ok(refused)
+        })
+    }
+
+    /// How many of these meters' readings a sink has answered for.
+    ///
+    /// # Errors
+    /// When the journal cannot be read.
+    pub fn answered(&self, sink: SinkKey) -> Result<u64, Problem> {
+        self.read(|sqlite| count(sqlite, "SELECT count(*) FROM ledger WHERE sink = ?", [sink]))
+    }
+}
+
+/// A number of rows.
+pub(super) fn count(
+    connection: &Connection,
+    sql: &str,
+    parameters: impl rusqlite::Params,
+) -> rusqlite::Result<u64> {
+    let counted = connection.query_row(sql, parameters, |row| row.get::<_, i64>(0));
+    Ok(u64::try_from(counted.optional()?.unwrap_or(0)).unwrap_or(0))
+}

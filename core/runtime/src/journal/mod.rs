@@ -1,0 +1,253 @@
+//! The journal: every reading that was ever read, as the meter sent it, and who has received it.
+//!
+//! One SQLite file for all pipelines of a user. A read is committed to it before any sink sees it
+//! ([`Journal::record`]); what a sink answered for is in its ledger ([`Journal::acknowledge`]), and the rest
+//! is offered again, with or without the meter. Readings are never changed: what comes later under the key
+//! of a reading and says something else is kept beside it.
+//!
+//! # Layout
+//! - `schema` and `v1.sql` are the tables; `place` finds and protects the file; `turn` is the lock of runs.
+//! - `record` writes what a read brought; `load` gives it back as it came; `ledger` knows who has what.
+//! - `events` notes what was done to meters; `upkeep` counts, checks, exports and prunes.
+
+// A problem is made once for a step at most, so its size does not matter.
+#![allow(clippy::result_large_err)]
+
+mod events;
+mod ledger;
+mod load;
+mod place;
+mod record;
+mod schema;
+#[cfg(test)]
+mod testing;
+mod trouble;
+mod turn;
+mod upkeep;
+
+use std::fs::File;
+use std::path::{Path, PathBuf};
+use std::time::Duration;
+
+use rusqlite::backup::Backup;
+use rusqlite::{Connection, OpenFlags, OptionalExtension, Transaction, TransactionBehavior};
+
+pub use self::events::{Event, Noted};
+pub use self::ledger::{Answer, Destination, Pending, SinkKey};
+pub use self::load::Stored;
+pub use self::place::default_path;
+pub use self::record::{Recorded, Session, SourceKey};
+use self::schema::Refusal;
+pub use self::turn::Turn;
+pub use self::upkeep::{Stats, Upkept};
+use crate::problem::Problem;
+
+/// How long another process may hold the file for one step.
+const PATIENCE: Duration = Duration::from_secs(30);
+
+/// A meter in the journal.
+pub type MeterKey = i64;
+
+/// An open journal.
+#[derive(Debug)]
+pub struct Journal {
+    connection: Connection,
+    /// For messages.
+    path: PathBuf,
+    /// The file; `None` for one in memory.
+    file: Option<PathBuf>,
+}
+
+impl Journal {
+    /// Opens the journal, made where missing.
+    ///
+    /// # Errors
+    /// When it cannot be opened or made, or is not ours.
+    pub fn open(path: &Path) -> Result<Self, Problem> {
+        place::create(path).map_err(|error| trouble::unreachable(path, &error))?;
+        let flags = OpenFlags::SQLITE_OPEN_READ_WRITE | OpenFlags::SQLITE_OPEN_NO_MUTEX;
+        let unopened = |refusal: Refusal| trouble::unopened(path, &refusal);
+        let mut connection =
+            Connection::open_with_flags(path, flags).map_err(|error| unopened(error.into()))?;
+        configure(&mut connection).map_err(unopened)?;
+        Ok(Self {
+            connection,
+            path: path.to_owned(),
+            file: Some(path.to_owned()),
+        })
+    }
+
+    /// Opens the journal if there is one.
+    ///
+    /// # Errors
+    /// As [`Journal::open`].
+    pub fn open_existing(path: &Path) -> Result<Option<Self>, Problem> {
+        if path.exists() {
+            Self::open(path).map(Some)
+        } else {
+            Ok(None)
+        }
+    }
+
+    /// A copy in memory, for a run that must change nothing; an empty one when there is no journal.
+    ///
+    /// # Errors
+    /// When there is a journal that cannot be read.
+    pub fn preview(path: &Path) -> Result<Self, Problem> {
+        let unopened = |refusal: Refusal| trouble::unopened(path, &refusal);
+        let sql = |error: rusqlite::Error| unopened(error.into());
+        let mut connection = Connection::open_in_memory().map_err(sql)?;
+        if path.exists() {
+            // Its own words are better than those of SQLite.
+            File::open(path).map_err(|error| trouble::unreachable(path, &error))?;
+            let source = open_untouched(path).map_err(sql)?;
+            schema::version(&source).map_err(unopened)?;
+            let backup = Backup::new(&source, &mut connection).map_err(sql)?;
+            backup
+                .run_to_completion(PAGES, Duration::ZERO, None)
+                .map_err(sql)?;
+        }
+        configure(&mut connection).map_err(unopened)?;
+        Ok(Self {
+            connection,
+            path: path.to_owned(),
+            file: None,
+        })
+    }
+
+    /// The file, as it was named.
+    pub fn path(&self) -> &Path {
+        &self.path
+    }
+
+    /// The meter of a driver with this serial, if it was ever read.
+    ///
+    /// # Errors
+    /// When the journal cannot be read.
+    pub fn meter(&self, driver: &str, serial: &str) -> Result<Option<MeterKey>, Problem> {
+        let sql = "SELECT meter FROM meters WHERE driver = ? AND serial = ?";
+        self.read(|sqlite| {
+            sqlite
+                .query_row(sql, (driver, serial), |row| row.get(0))
+                .optional()
+        })
+    }
+
+    /// All meters with this serial, of one driver or of any.
+    ///
+    /// # Errors
+    /// When the journal cannot be read.
+    pub fn meters_with_serial(
+        &self,
+        driver: Option<&str>,
+        serial: &str,
+    ) -> Result<Vec<MeterKey>, Problem> {
+        let sql = "SELECT meter FROM meters WHERE serial = ?1 AND coalesce(driver = ?2, 1)";
+        self.read(|sqlite| keys(sqlite, sql, (serial, driver)))
+    }
+
+    /// The meters that a source of a pipeline has read.
+    ///
+    /// # Errors
+    /// When the journal cannot be read.
+    pub fn meters_of(&self, source: &SourceKey) -> Result<Vec<MeterKey>, Problem> {
+        let sql = "SELECT meter FROM sources WHERE pipeline = ? AND source = ? AND device = ?";
+        let key = (&source.pipeline, &source.source, &source.device);
+        self.read(|sqlite| keys(sqlite, sql, key))
+    }
+
+    /// All meters that were read over a real link, of one driver or of any, with their models.
+    ///
+    /// # Errors
+    /// When the journal cannot be read.
+    pub fn real_meters(&self, driver: Option<&str>) -> Result<Vec<(MeterKey, String)>, Problem> {
+        let sql = "SELECT meter, max(model) FROM sessions JOIN meters USING (meter) \
+                   WHERE transport NOT IN ('virtual', 'replay') AND coalesce(meters.driver = ?, 1) \
+                   GROUP BY meter ORDER BY meter";
+        self.read(|sqlite| {
+            let mut statement = sqlite.prepare(sql)?;
+            let rows = statement.query_map([driver], |row| Ok((row.get(0)?, row.get(1)?)))?;
+            rows.collect()
+        })
+    }
+
+    /// Reads, with the words for a failure.
+    fn read<T>(&self, work: impl FnOnce(&Connection) -> rusqlite::Result<T>) -> Result<T, Problem> {
+        work(&self.connection).map_err(|error| trouble::stopped(&self.path, "read", &error))
+    }
+
+    /// Writes in one transaction: all of it is durable on return, or nothing of it is there.
+    fn write<T>(
+        &mut self,
+        work: impl FnOnce(&Transaction<'_>) -> rusqlite::Result<T>,
+    ) -> Result<T, Problem> {
+        let path = &self.path;
+        // A write lock from the start: a reader that becomes a writer may be refused without waiting.
+        let begun = self
+            .connection
+            .transaction_with_behavior(TransactionBehavior::Immediate);
+        let written = begun.and_then(|transaction| {
+            let result = work(&transaction)?;
+            transaction.commit()?;
+            Ok(result)
+        });
+        written.map_err(|error| trouble::stopped(path, "write", &error))
+    }
+}
+
+/// Pages copied in one step.
+const PAGES: std::ffi::c_int = 1024;
+
+fn configure(connection: &mut Connection) -> Result<(), Refusal> {
+    connection.busy_timeout(PATIENCE)?;
+    // Nothing of a file that is not ours is changed, so this comes before anything that writes.
+    schema::version(connection)?;
+    connection.pragma_update(None, "foreign_keys", true)?;
+    // Where the file system cannot share memory, SQLite keeps another mode that is as safe.
+    connection.pragma_update_and_check(None, "journal_mode", "WAL", |_| Ok(()))?;
+    connection.pragma_update(None, "synchronous", "FULL")?;
+    schema::migrate(connection)
+}
+
+/// Opens a file for reading without leaving files beside it.
+fn open_untouched(path: &Path) -> rusqlite::Result<Connection> {
+    let mut beside = path.as_os_str().to_owned();
+    beside.push("-wal");
+    let readonly = OpenFlags::SQLITE_OPEN_READ_ONLY | OpenFlags::SQLITE_OPEN_NO_MUTEX;
+    let connection = if Path::new(&beside).exists() {
+        // Somebody is writing, so the files beside it are there already.
+        Connection::open_with_flags(path, readonly)?
+    } else {
+        let uri = format!("file:{}?immutable=1", percent_encoded(path));
+        Connection::open_with_flags(uri, readonly | OpenFlags::SQLITE_OPEN_URI)?
+    };
+    connection.busy_timeout(PATIENCE)?;
+    Ok(connection)
+}
+
+/// A path as it stands in a URI.
+fn percent_encoded(path: &Path) -> String {
+    let mut text = String::new();
+    for byte in path.as_os_str().as_encoded_bytes() {
+        match byte {
+            b'/' | b'.' | b'-' | b'_' | b'0'..=b'9' | b'a'..=b'z' | b'A'..=b'Z' => {
+                text.push(char::from(*byte));
+            }
+            other => text.push_str(&format!("%{other:02X}")),
+        }
+    }
+    text
+}
+
+fn keys(
+    connection: &Connection,
+    sql: &str,
+    parameters: impl rusqlite::Params,
+) -> rusqlite::Result<Vec<i64>> {
+    let mut statement = connection.prepare_cached(sql)?;
+    let rows = statement.query_map(parameters, |row| row.get(0))?;
+    rows.collect()
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,92 @@
+//! Where the journal is, and that nobody else can read it.
+
+use std::ffi::OsString;
+use std::fs::{self, File};
+use std::io;
+use std::path::{Path, PathBuf};
+
+/// The file, below the folder for state.
+const NAME: &str = "glucopipe/journal.db";
+
+/// `$XDG_STATE_HOME/glucopipe/journal.db`, else `~/.local/state/glucopipe/journal.db`.
+pub fn default_path(variable: impl Fn(&str) -> Option<OsString>) -> Option<PathBuf> {
+    let folder = |name: &str| {
+        let path = PathBuf::from(variable(name)?);
+        path.is_absolute().then_some(path)
+    };
+    let state = folder("XDG_STATE_HOME")
+        .or_else(|| Some(folder("HOME")?.join(".local/state")))
+        .or_else(|| folder("LOCALAPPDATA"))?;
+    Some(state.join(NAME))
+}
+
+/// Makes the file with its folders where missing, for its owner alone whatever the umask says.
+pub(super) fn create(path: &Path) -> io::Result<()> {
+    let folder = path.parent().unwrap_or(Path::new(""));
+    let missing: Vec<&Path> = folder
+        .ancestors()
+        .take_while(|folder| !folder.as_os_str().is_empty() && !folder.exists())
+        .collect();
+    for folder in missing.into_iter().rev() {
+        match fs::create_dir(folder) {
+            Ok(()) => restrict(folder, 0o700)?,
+            // Another process was first.
+            Err(error) if error.kind() == io::ErrorKind::AlreadyExists => {}
+            Err(error) => return Err(error),
+        }
+    }
+    let new = !path.exists();
+    private_file(path)?;
+    if new {
+        // A file whose name is lost in a power cut holds nothing. Not every file system can do it.
+        let _ = glucopipe_sdk::files::sync_folder(folder);
+    }
+    Ok(())
+}
+
+/// Opens a file for writing, made where missing, for its owner alone.
+pub(super) fn private_file(path: &Path) -> io::Result<File> {
+    let mut options = File::options();
+    options.append(true).create(true);
+    #[cfg(unix)]
+    std::os::unix::fs::OpenOptionsExt::mode(&mut options, 0o600);
+    let file = options.open(path)?;
+    restrict(path, 0o600)?;
+    Ok(file)
+}
+
+/// Sets the mode where it is another, as a umask or an earlier owner may have left it.
+fn restrict(path: &Path, mode: u32) -> io::Result<()> {
+    #[cfg(unix)]
+    {
+        use std::os::unix::fs::PermissionsExt;
+        if fs::metadata(path)?.permissions().mode() & 0o777 != mode {
+            fs::set_permissions(path, fs::Permissions::from_mode(mode))?;
+        }
+    }
+    let _ = (path, mode);
+    Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_state_folder_is_absolute_or_below_home() {
+        let with = |pairs: &'static [(&str, &str)]| {
+            default_path(move |name| {
+                let found = pairs.iter().find(|(key, _)| *key == name);
+                found.map(|(_, value)| value.into())
+            })
+        };
+        assert_eq!(
+            with(&[("XDG_STATE_HOME", "/s"), ("HOME", "/home/a")]),
+            Some("/s/glucopipe/journal.db".into())
+        );
+        let below = Some("/home/a/.local/state/glucopipe/journal.db".into());
+        assert_eq!(with(&[("HOME", "/home/a")]), below);
+        assert_eq!(with(&[("XDG_STATE_HOME", "s"), ("HOME", "/home/a")]), below);
+        assert_eq!(with(&[]), None);
+    }
+}

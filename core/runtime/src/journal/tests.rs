@@ -1,0 +1,413 @@
+//! The journal keeps everything, changes nothing, and says who has what.
+
+use std::collections::BTreeSet;
+use std::time::Duration;
+
+use glucopipe_sdk::driver::SetAside;
+use rusqlite::Connection;
+
+use super::testing::{DRIVER, SERIAL, at, destination, home, read, session};
+use super::*;
+use crate::cancel::{Cancel, Reason};
+use crate::problem::Code;
+
+#[test]
+fn a_read_comes_back_as_it_was_taken_in() {
+    let mut home = home();
+    let session = session(SERIAL);
+    let batch = read(&session, &[(1, 93), (2, 250), (3, 41)]);
+    let recorded = home.journal.record(&session, &batch, &[]).unwrap();
+    assert_eq!((recorded.new, recorded.conflicts), (3, 0));
+    let stored = home.journal.load(recorded.session).unwrap();
+    assert_eq!(stored.readings, batch);
+    assert_eq!(stored.origin.device, session.device);
+    let meters = home.journal.meters_of(session.source.as_ref().unwrap());
+    assert_eq!(meters.unwrap(), [recorded.meter]);
+    assert_eq!(
+        home.journal.sessions(&[recorded.meter]).unwrap(),
+        [recorded.session]
+    );
+}
+
+#[test]
+fn what_is_known_stays_with_the_read_that_first_had_it() {
+    let mut home = home();
+    let mut session = session(SERIAL);
+    let first = read(&session, &[(1, 93), (2, 250)]);
+    let first_read = home.journal.record(&session, &first, &[]).unwrap();
+    session.clock_offset_s = Some(600);
+    let second = read(&session, &[(1, 93), (2, 250), (3, 41)]);
+    let second_read = home.journal.record(&session, &second, &[]).unwrap();
+    assert_eq!((second_read.new, second_read.conflicts), (1, 0));
+    assert_eq!(
+        home.journal.load(first_read.session).unwrap().readings,
+        first
+    );
+    let new = home.journal.load(second_read.session).unwrap().readings;
+    assert_eq!(new, second.slice(2, 1));
+    // A read without anything new is kept, and brings no group of its own.
+    let third = home.journal.record(&session, &second, &[]).unwrap();
+    assert_eq!(third.new, 0);
+    let sessions = home.journal.sessions(&[third.meter]).unwrap();
+    assert_eq!(sessions, [first_read.session, second_read.session]);
+}
+
+#[test]
+fn a_changed_value_is_kept_beside_and_told_once() {
+    let mut home = home();
+    let session = session(SERIAL);
+    let first = read(&session, &[(1, 93), (2, 250)]);
+    let recorded = home.journal.record(&session, &first, &[]).unwrap();
+    let changed = read(&session, &[(1, 94), (2, 250)]);
+    let conflicts =
+        |journal: &mut Journal| journal.record(&session, &changed, &[]).unwrap().conflicts;
+    assert_eq!(conflicts(&mut home.journal), 1);
+    assert_eq!(conflicts(&mut home.journal), 0, "it is known by now");
+    assert_eq!(home.journal.load(recorded.session).unwrap().readings, first);
+    assert_eq!(home.journal.stats().unwrap().conflicts, 1);
+    // Another frame alone is none: it may hold the position of the record.
+    let mut moved = first.columns().to_vec();
+    let last = moved.len() - 1;
+    moved[last] = std::sync::Arc::new(arrow::array::BinaryArray::from(vec![&b"x"[..], b"y"]));
+    let moved = arrow::array::RecordBatch::try_new(first.schema(), moved).unwrap();
+    assert_eq!(
+        home.journal
+            .record(&session, &moved, &[])
+            .unwrap()
+            .conflicts,
+        0
+    );
+}
+
+#[test]
+fn records_set_aside_are_kept_once() {
+    let mut home = home();
+    let session = session(SERIAL);
+    let batch = read(&session, &[]);
+    for position in [3, 4] {
+        let odd = SetAside::new(position, "odd", b"\x01\x02");
+        home.journal.record(&session, &batch, &[odd]).unwrap();
+    }
+    assert_eq!(home.journal.stats().unwrap().set_aside, 1);
+}
+
+#[test]
+fn a_sink_gets_what_it_has_not_answered_for() {
+    let mut home = home();
+    let session = session(SERIAL);
+    let recorded = home.journal.record(
+        &session,
+        &read(&session, &[(1, 93), (2, 250), (3, 41)]),
+        &[],
+    );
+    let meter = recorded.unwrap().meter;
+    let sink = home.journal.sink(&destination("sheet")).unwrap();
+    let other = home.journal.sink(&destination("lake")).unwrap();
+    assert_eq!(home.journal.sink(&destination("sheet")).unwrap(), sink);
+    let pending = home.journal.pending(sink, &[meter], false, None).unwrap();
+    assert_eq!((pending.readings.len(), pending.sessions.len()), (3, 1));
+    let keys: BTreeSet<i64> = pending.readings.values().copied().collect();
+    let answers: Vec<Answer> = keys
+        .iter()
+        .take(2)
+        .enumerate()
+        .map(|(index, &reading)| Answer {
+            reading,
+            refused: (index == 1).then(|| "in the future".to_owned()),
+        })
+        .collect();
+    let refused = home.journal.acknowledge(sink, 7, &answers).unwrap();
+    assert_eq!(refused, [answers[1].reading]);
+    assert_eq!(
+        home.journal.acknowledge(sink, 8, &answers).unwrap(),
+        [0; 0],
+        "told before"
+    );
+    let left = home.journal.pending(sink, &[meter], false, None).unwrap();
+    assert_eq!(left.readings.len(), 1);
+    assert_eq!(
+        home.journal
+            .pending(other, &[meter], false, None)
+            .unwrap()
+            .readings
+            .len(),
+        3
+    );
+    assert_eq!(
+        home.journal
+            .pending(sink, &[meter], true, None)
+            .unwrap()
+            .readings
+            .len(),
+        3
+    );
+    let since = Some(at(2).and_utc().timestamp_micros());
+    assert_eq!(
+        home.journal
+            .pending(sink, &[meter], true, since)
+            .unwrap()
+            .readings
+            .len(),
+        2
+    );
+    assert_eq!(
+        home.journal
+            .pending(sink, &[], true, None)
+            .unwrap()
+            .readings
+            .len(),
+        0
+    );
+    let stats = home.journal.stats().unwrap();
+    assert_eq!(
+        (stats.sinks[0].acknowledged, stats.sinks[0].refused),
+        (1, 1)
+    );
+}
+
+#[test]
+fn meters_are_found_by_serial_and_by_source() {
+    let mut home = home();
+    let mut hers = session("H1");
+    let mut his = session("H2");
+    his.transport = "virtual".into();
+    for (session, source) in [(&mut hers, "hers"), (&mut his, "his")] {
+        session.source.as_mut().unwrap().source = source.into();
+    }
+    let meter = |journal: &mut Journal, session: &Session| {
+        let batch = read(session, &[(1, 93)]);
+        journal.record(session, &batch, &[]).unwrap().meter
+    };
+    let (a, b) = (
+        meter(&mut home.journal, &hers),
+        meter(&mut home.journal, &his),
+    );
+    let journal = &home.journal;
+    assert_eq!(journal.meter(DRIVER, "H2").unwrap(), Some(b));
+    assert_eq!(journal.meter("contour", "H2").unwrap(), None);
+    assert_eq!(journal.meters_with_serial(None, "H1").unwrap(), [a]);
+    assert_eq!(
+        journal.meters_with_serial(Some("contour"), "H1").unwrap(),
+        [0; 0]
+    );
+    assert_eq!(
+        journal.meters_of(his.source.as_ref().unwrap()).unwrap(),
+        [b]
+    );
+    assert_eq!(
+        journal.real_meters(None).unwrap(),
+        [(a, "Verio".to_owned())]
+    );
+}
+
+#[test]
+fn missing_records_are_named_before_a_meter_is_cleared() {
+    let mut home = home();
+    let session = session(SERIAL);
+    home.journal
+        .record(&session, &read(&session, &[(1, 93), (2, 250)]), &[])
+        .unwrap();
+    let keys = read(&session, &[(1, 93), (2, 250), (3, 41)]);
+    let keys = glucopipe_sdk::batch::Texts::of(&keys, "record_key").unwrap();
+    let all: Vec<&str> = (0..3).map(|row| keys.get(row).unwrap()).collect();
+    let missing = |serial, keys: &[&str]| {
+        home.journal
+            .missing(DRIVER, serial, keys.iter().copied())
+            .unwrap()
+    };
+    assert_eq!(missing(SERIAL, &all[..2]), [""; 0]);
+    assert_eq!(missing(SERIAL, &all), all[2..]);
+    assert_eq!(missing("OTHER", &all[..1]), all[..1]);
+}
+
+#[test]
+fn events_come_back_in_their_order() {
+    let mut home = home();
+    let now = chrono::DateTime::from_timestamp(1_780_000_000, 0).unwrap();
+    let events = [
+        Event::ClockSet {
+            before: Some(at(0)),
+            after: at(5),
+        },
+        Event::Erased { records: 7 },
+    ];
+    for event in &events {
+        home.journal.note(DRIVER, SERIAL, now, event).unwrap();
+    }
+    let noted = home.journal.events(DRIVER, SERIAL).unwrap();
+    assert_eq!(
+        noted.iter().map(|one| &one.event).collect::<Vec<_>>(),
+        [&events[0], &events[1]]
+    );
+    assert!(noted.iter().all(|one| one.at == now));
+    assert_eq!(home.journal.events(DRIVER, "OTHER").unwrap(), []);
+}
+
+#[test]
+fn a_journal_verifies_and_a_changed_key_is_found() {
+    let mut home = home();
+    let session = session(SERIAL);
+    home.journal
+        .record(&session, &read(&session, &[(1, 93), (2, 250)]), &[])
+        .unwrap();
+    let well = home.journal.verify().unwrap();
+    assert_eq!((well.readings, well.findings.len()), (2, 0));
+    let sqlite = Connection::open(home.journal.path()).unwrap();
+    sqlite
+        .execute("UPDATE readings SET record_key = '9' WHERE reading = 1", [])
+        .unwrap();
+    let found = home.journal.verify().unwrap().findings;
+    assert!(
+        found.len() == 1 && found[0].contains("has not the id"),
+        "{found:?}"
+    );
+}
+
+#[cfg(unix)]
+#[test]
+fn the_files_are_their_owners_alone() {
+    use std::os::unix::fs::PermissionsExt;
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("state/glucopipe/journal.db");
+    let mut journal = Journal::open(&path).unwrap();
+    let _turn = journal.turn(&Cancel::new(), Duration::ZERO, || {}).unwrap();
+    let session = session(SERIAL);
+    journal
+        .record(&session, &read(&session, &[(1, 93)]), &[])
+        .unwrap();
+    let mode = |path: &Path| std::fs::metadata(path).unwrap().permissions().mode() & 0o777;
+    for name in [
+        "journal.db",
+        "journal.db-wal",
+        "journal.db-shm",
+        "journal.db.lock",
+    ] {
+        assert_eq!(mode(&path.with_file_name(name)), 0o600, "{name}");
+    }
+    for folder in path.ancestors().skip(1).take(2) {
+        assert_eq!(mode(folder), 0o700, "{}", folder.display());
+    }
+    // A file that was left open to others is closed to them.
+    drop(journal);
+    std::fs::set_permissions(&path, std::fs::Permissions::from_mode(0o644)).unwrap();
+    Journal::open(&path).unwrap();
+    assert_eq!(mode(&path), 0o600);
+}
+
+#[test]
+fn what_is_no_journal_of_ours_is_refused_and_left_alone() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = |name: &str| folder.path().join(name);
+    std::fs::write(
+        path("text"),
+        "it is a text, and quite a long one, longer than a header. ".repeat(20),
+    )
+    .unwrap();
+    Connection::open(path("other"))
+        .unwrap()
+        .execute("CREATE TABLE cats (name TEXT)", [])
+        .unwrap();
+    Journal::open(&path("newer")).unwrap();
+    let sqlite = Connection::open(path("newer")).unwrap();
+    sqlite.pragma_update(None, "user_version", 99).unwrap();
+    drop(sqlite);
+    for (name, code) in [
+        ("text", Code::JOURNAL_OPEN),
+        ("other", Code::JOURNAL_OPEN),
+        ("newer", Code::JOURNAL_NEWER),
+        ("text/below", Code::JOURNAL_OPEN),
+    ] {
+        let before = std::fs::read(path(name)).ok();
+        for opened in [Journal::open(&path(name)), Journal::preview(&path(name))] {
+            let Err(problem) = opened else {
+                // A preview of what is not there is empty.
+                assert_eq!(name, "text/below");
+                continue;
+            };
+            assert_eq!(problem.code, code, "{name}");
+        }
+        assert_eq!(std::fs::read(path(name)).ok(), before, "{name}");
+    }
+}
+
+#[test]
+fn a_preview_changes_nothing() {
+    let mut home = home();
+    let session = session(SERIAL);
+    home.journal
+        .record(&session, &read(&session, &[(1, 93)]), &[])
+        .unwrap();
+    let path = home.journal.path().to_owned();
+    let look = |path: &Path| {
+        let mut preview = Journal::preview(path).unwrap();
+        let recorded = preview
+            .record(&session, &read(&session, &[(1, 93), (2, 94)]), &[])
+            .unwrap();
+        assert_eq!(recorded.new, 1);
+        let _turn = preview.turn(&Cancel::new(), Duration::ZERO, || {}).unwrap();
+    };
+    // With the journal open, and with it closed.
+    look(&path);
+    assert_eq!(home.journal.stats().unwrap().readings, 1);
+    drop(home.journal);
+    let files = || {
+        let names = std::fs::read_dir(home.folder.path()).unwrap();
+        names
+            .map(|name| name.unwrap().file_name())
+            .collect::<BTreeSet<_>>()
+    };
+    let (before, bytes) = (files(), std::fs::read(&path).unwrap());
+    look(&path);
+    assert_eq!((files(), std::fs::read(&path).unwrap()), (before, bytes));
+    let nowhere = home.folder.path().join("a ?#%/journal.db");
+    assert_eq!(
+        Journal::preview(&nowhere)
+            .unwrap()
+            .stats()
+            .unwrap()
+            .readings,
+        0
+    );
+    assert!(!nowhere.parent().unwrap().exists());
+    // A name that a URI would take for something else.
+    Journal::open(&nowhere)
+        .unwrap()
+        .record(&session, &read(&session, &[(1, 93)]), &[])
+        .unwrap();
+    assert_eq!(
+        Journal::preview(&nowhere)
+            .unwrap()
+            .stats()
+            .unwrap()
+            .readings,
+        1
+    );
+}
+
+#[test]
+fn one_delivers_at_a_time() {
+    let home = home();
+    let other = Journal::open(home.journal.path()).unwrap();
+    let turn = home
+        .journal
+        .turn(&Cancel::new(), Duration::ZERO, || {})
+        .unwrap();
+    let refused = other.turn(&Cancel::new(), Duration::ZERO, || {});
+    assert_eq!(refused.unwrap_err().code, Code::JOURNAL_BUSY);
+    let cancel = Cancel::new();
+    let stop = cancel.clone();
+    let stopped = other.turn(&cancel, Duration::from_secs(60), move || {
+        stop.set(Reason::Interrupted);
+    });
+    assert_eq!(stopped.unwrap_err().code, Code::INTERRUPTED);
+    let (sender, waits) = std::sync::mpsc::channel();
+    let waiting = std::thread::spawn(move || {
+        let turn = other.turn(&Cancel::new(), Duration::from_secs(60), move || {
+            let _ = sender.send(());
+        });
+        turn.is_ok()
+    });
+    waits.recv().unwrap();
+    drop(turn);
+    assert!(waiting.join().unwrap());
+}

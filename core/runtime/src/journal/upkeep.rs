@@ -1,0 +1,147 @@
+//! Looking after the journal: counts, checks.
+
+use rusqlite::Connection;
+use serde::Serialize;
+
+use super::Journal;
+use super::ledger::count;
+use crate::problem::Problem;
+use crate::run::identity::reading_id;
+
+/// What a journal holds.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize)]
+pub struct Stats {
+    /// Meters that were read.
+    pub meters: u64,
+    /// Reads, complete or not.
+    pub sessions: u64,
+    /// Readings.
+    pub readings: u64,
+    /// Contradictions under the key of a reading.
+    pub conflicts: u64,
+    /// Records that could not be decoded.
+    pub set_aside: u64,
+    /// The destinations.
+    pub sinks: Vec<SinkStats>,
+}
+
+/// What a destination has answered for.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+pub struct SinkStats {
+    /// Its name where it was last used.
+    pub name: String,
+    /// The pipeline file it was last used in.
+    pub pipeline: String,
+    /// The exporter.
+    pub exporter: String,
+    /// `everything` or `new`.
+    pub wants: String,
+    /// Readings it took.
+    pub acknowledged: u64,
+    /// Readings it refused for good.
+    pub refused: u64,
+}
+
+/// What a check of the journal found.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize)]
+pub struct Upkept {
+    /// Readings that were checked.
+    pub readings: u64,
+    /// What is wrong, in words; empty when all is well.
+    pub findings: Vec<String>,
+}
+
+/// Most findings that are told.
+const FINDINGS: usize = 100;
+
+impl Journal {
+    /// Counts what is there.
+    ///
+    /// # Errors
+    /// When the journal cannot be read.
+    pub fn stats(&self) -> Result<Stats, Problem> {
+        self.read(|sqlite| {
+            let rows = |table: &str| count(sqlite, &format!("SELECT count(*) FROM {table}"), []);
+            Ok(Stats {
+                meters: rows("meters")?,
+                sessions: rows("sessions")?,
+                readings: rows("readings")?,
+                conflicts: rows("conflicts")?,
+                set_aside: rows("set_aside")?,
+                sinks: sinks(sqlite)?,
+            })
+        })
+    }
+
+    /// Checks the file, the references in it, and that every reading has the id of its record.
+    ///
+    /// # Errors
+    /// When the journal cannot be read at all.
+    pub fn verify(&self) -> Result<Upkept, Problem> {
+        self.read(|sqlite| {
+            let mut upkept = Upkept::default();
+            let mut statement = sqlite.prepare("PRAGMA integrity_check")?;
+            let mut rows = statement.query([])?;
+            while let Some(row) = rows.next()? {
+                let found: String = row.get(0)?;
+                if found != "ok" {
+                    upkept.findings.push(found);
+                }
+            }
+            let mut statement = sqlite.prepare("PRAGMA foreign_key_check")?;
+            let mut rows = statement.query([])?;
+            while let Some(row) = rows.next()? {
+                let (table, parent): (String, String) = (row.get(0)?, row.get(2)?);
+                let found =
+                    format!("a row of `{table}` refers to a row of `{parent}` that is not there");
+                upkept.findings.push(found);
+                if upkept.findings.len() >= FINDINGS {
+                    break;
+                }
+            }
+            check_ids(sqlite, &mut upkept)?;
+            Ok(upkept)
+        })
+    }
+}
+
+fn check_ids(sqlite: &Connection, upkept: &mut Upkept) -> rusqlite::Result<()> {
+    let mut statement = sqlite.prepare(
+        "SELECT reading_id, meters.driver, serial, record_key FROM readings \
+         JOIN sessions USING (session) JOIN meters USING (meter)",
+    )?;
+    let mut rows = statement.query([])?;
+    while let Some(row) = rows.next()? {
+        let text = |index: usize| -> rusqlite::Result<&str> { Ok(row.get_ref(index)?.as_str()?) };
+        upkept.readings += 1;
+        let id = text(0)?;
+        let right = reading_id(text(1)?, text(2)?, text(3)?);
+        if right.hyphenated().to_string() != id && upkept.findings.len() < FINDINGS {
+            let found = format!("reading {id} has not the id of its record");
+            upkept.findings.push(found);
+        }
+    }
+    Ok(())
+}
+
+fn sinks(sqlite: &Connection) -> rusqlite::Result<Vec<SinkStats>> {
+    let mut statement = sqlite.prepare(
+        "SELECT name, pipeline, exporter, wants, count(ledger.reading), count(refused) \
+         FROM sinks LEFT JOIN ledger USING (sink) GROUP BY sink ORDER BY sink",
+    )?;
+    let rows = statement.query_map([], |row| {
+        let number = |index| -> rusqlite::Result<u64> {
+            Ok(u64::try_from(row.get::<_, i64>(index)?).unwrap_or(0))
+        };
+        let (answered, refused) = (number(4)?, number(5)?);
+        Ok(SinkStats {
+            name: row.get(0)?,
+            pipeline: row.get(1)?,
+            exporter: row.get(2)?,
+            wants: row.get(3)?,
+            acknowledged: answered - refused,
+            refused,
+        })
+    })?;
+    rows.collect()
+}
