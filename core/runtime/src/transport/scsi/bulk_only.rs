@@ -125,6 +125,11 @@ impl<P: Pipe> BulkOnly<P> {
         }
     }
 
+    /// The pipe.
+    pub fn pipe(&self) -> &P {
+        &self.pipe
+    }
+
     /// Runs a command, and asks for sense data when it is refused.
     fn run(
         &mut self,
