@@ -70,6 +70,11 @@ impl UsbDevice {
         self.identity.ids
     }
 
+    /// Number of interfaces.
+    pub fn interfaces(&self) -> usize {
+        self.identity.shape.interfaces().len()
+    }
+
     /// What the device noticed of its hosts: the meter's own audit, with the rules broken at the USB
     /// link and at a disk beside the meter.
     pub fn audit(&self) -> Audit {
