@@ -222,6 +222,7 @@ impl Finder<'_> {
             (Some(Found::Hid(_)), _) => ("HID device", None),
             (Some(Found::Scsi(disk)), _) => ("USB disk", Some(disk)),
             (None, Some(disk)) => ("disk", Some(disk)),
+            (None, None) if Path::new(path).is_dir() => ("folder", None),
             (None, None) if Path::new(path).exists() => ("device", None),
             (None, None) => return Err(self.none_attached(driver, all)),
         };
@@ -242,9 +243,13 @@ impl Finder<'_> {
         let problem = self.nobody_knows(driver, &format!("the {name} at {path}"));
         let usb = usb.map(|(vendor, product)| format!("{vendor}:{product}"));
         let same = all.iter().find(|meter| Some(&meter.usb) == usb.as_ref());
-        Err(match same {
-            Some(meter) => problem.hint(format!("this meter is read at `path:{}`", meter.node)),
-            None => problem,
+        Err(match (same, driver, disk) {
+            (Some(meter), ..) => {
+                problem.hint(format!("this meter is read at `path:{}`", meter.node))
+            }
+            (None, None, Some(_)) => problem
+                .hint("if it is a meter, name its driver, with `driver = \"…\"` or `--driver`"),
+            _ => problem,
         })
     }
 
