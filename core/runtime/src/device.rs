@@ -104,6 +104,17 @@ impl Device {
         }
     }
 
+    /// How it is reached, in the words of the journal.
+    pub fn transport(&self) -> &'static str {
+        match &self.target {
+            Target::Virtual(_) => "virtual",
+            Target::Replay(_) => "replay",
+            Target::File(_) => "file",
+            Target::Hid(_) => "hid",
+            Target::Scsi(..) => "scsi",
+        }
+    }
+
     /// What the driver is told of it.
     pub fn describe(&self) -> serde_json::Value {
         let (link, node) = match &self.target {

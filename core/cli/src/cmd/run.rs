@@ -1,14 +1,16 @@
 //! `glucopipe run`.
 
 use std::io::Write;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
 
 use glucopipe_runtime::config::{LoadRequest, Loaded, load, read_text};
 use glucopipe_runtime::device::Finder;
+use glucopipe_runtime::journal::{Journal, default_path};
 use glucopipe_runtime::plugin::Registry;
 use glucopipe_runtime::problem::{Code, Problem, Severity};
 use glucopipe_runtime::run::engine;
+use glucopipe_runtime::run::known::Keep;
 use glucopipe_runtime::run::plan::{Plan, may_name_folders, plan};
 use glucopipe_runtime::run::report::{Outcome, RunReport, SourceStatus};
 
@@ -77,6 +79,12 @@ pub(super) fn run(context: &Context, args: &Run) -> Done {
         Ok(setup) => setup,
         Err(problem) => return Ok(misused(context, &problem)),
     };
+    let place = journal_path(&opened.loaded)?;
+    let mut journal = if args.dry_run {
+        Journal::preview(&place)?
+    } else {
+        Journal::open(&place)?
+    };
     let finder = context.finder(&opened.registry);
     if let Some(limit) = args.wait
         && !wait_for_meters(context, &plan, &finder, limit)
@@ -84,19 +92,52 @@ pub(super) fn run(context: &Context, args: &Run) -> Done {
         let problem = Problem::error(Code::INTERRUPTED, "interrupted while waiting for a meter");
         return Err(problem.kept("nothing was read or written"));
     }
-    let report = engine::run(plan, &mut opened.loaded, &finder, &setup);
-    print_problems(context, &report);
-    summarise(context, &report);
-    let exit = exit_of(&report);
-    if let Err(problem) = target.write(context, &report) {
+    let keep = Keep {
+        journal: &mut journal,
+        pipeline: pipeline_file(&args.pipeline.pipeline),
+        transcript: args.record.clone(),
+        replay: None,
+    };
+    let report = engine::run_kept(plan, &mut opened.loaded, &finder, &setup, keep);
+    Ok(finish(context, &report, target))
+}
+
+/// Tells how a run or a replay went.
+pub(super) fn finish(context: &Context, report: &RunReport, target: ReportTarget<'_>) -> Exit {
+    print_problems(context, report);
+    summarise(context, report);
+    let exit = exit_of(report);
+    if let Err(problem) = target.write(context, report) {
         context.output.problem(&problem);
-        return Ok(if exit == Exit::Done {
+        return if exit == Exit::Done {
             Exit::Partial
         } else {
             exit
-        });
+        };
     }
-    Ok(exit)
+    exit
+}
+
+/// The journal of a pipeline.
+pub(super) fn journal_path(loaded: &Loaded) -> Result<PathBuf, Problem> {
+    let named = loaded.pipeline.journal.as_ref();
+    let named = named.and_then(|journal| journal.path.clone());
+    named.map_or_else(default_journal, Ok)
+}
+
+/// The journal of a user.
+pub(super) fn default_journal() -> Result<PathBuf, Problem> {
+    default_path(|name| std::env::var_os(name)).ok_or_else(|| {
+        Problem::error(Code::JOURNAL_OPEN, "there is no place for the journal")
+            .cause("neither XDG_STATE_HOME nor HOME is set")
+            .hint("name a file, with `path` in [journal]")
+    })
+}
+
+/// The pipeline file as the journal knows it, the same from wherever it is run.
+pub(super) fn pipeline_file(path: &Path) -> String {
+    let whole = path.canonicalize().unwrap_or_else(|_| path.to_owned());
+    whole.display().to_string()
 }
 
 /// How often the system is asked for meters; it has no event that every platform knows.
@@ -140,33 +181,38 @@ fn wait_for_meters(context: &Context, plan: &Plan, finder: &Finder<'_>, limit: D
 }
 
 /// Prints what went wrong, once: a sink that only lacked a failed source is left to the summary, and an
-/// interruption is one event however many nodes it met.
+/// interruption, or a journal that is not there, is one event however many nodes it met.
 pub(super) fn print_problems(context: &Context, report: &RunReport) {
     let errors = report
         .errors()
         .filter(|problem| problem.severity == Severity::Error);
-    let mut interrupted = false;
+    let mut told: Vec<&Problem> = Vec::new();
     for problem in report.warnings.iter().chain(errors) {
-        let repeated =
-            problem.code == Code::INTERRUPTED && std::mem::replace(&mut interrupted, true);
+        let repeated = told.iter().any(|one| {
+            *one == problem || (problem.code == Code::INTERRUPTED && one.code == problem.code)
+        });
         if !repeated {
             context.output.problem(problem);
+            told.push(problem);
         }
     }
 }
 
-/// The exit code of a run.
+/// The exit code of a run. Why there is nothing new comes before what waited in the journal: a run without a
+/// meter ends with 4, whether or not it had something left to deliver.
 pub(super) fn exit_of(report: &RunReport) -> Exit {
     match report.outcome {
         Outcome::Done => Exit::Done,
-        Outcome::Partial => Exit::Partial,
         Outcome::Interrupted => Exit::Interrupted,
-        Outcome::Failed => report.failure().map_or(Exit::Partial, Exit::for_code),
+        Outcome::Partial if !report.only_sources_failed() => Exit::Partial,
+        Outcome::Partial | Outcome::Failed => {
+            report.failure().map_or(Exit::Partial, Exit::for_code)
+        }
     }
 }
 
 /// Where the run report goes; begun before the run, so that a bad place is known before a meter is read.
-enum ReportTarget<'a> {
+pub(super) enum ReportTarget<'a> {
     Nowhere,
     Stdout,
     /// A temporary file beside the target, readable by its owner alone: the report may hold the bytes of
@@ -175,7 +221,7 @@ enum ReportTarget<'a> {
 }
 
 impl<'a> ReportTarget<'a> {
-    fn open(path: Option<&'a Path>) -> Result<Self, Problem> {
+    pub(super) fn open(path: Option<&'a Path>) -> Result<Self, Problem> {
         let Some(path) = path else {
             return Ok(Self::Nowhere);
         };
@@ -246,6 +292,18 @@ fn summarise(context: &Context, report: &RunReport) {
             SourceStatus::Complete => {
                 format!("{} from {}", count(source.read, "reading"), source.model)
             }
+            SourceStatus::Replayed => {
+                format!("{} from the journal", count(source.read, "reading"))
+            }
+        };
+        let read = matches!(
+            source.status,
+            SourceStatus::Complete | SourceStatus::Incomplete
+        );
+        let new = match source.new {
+            new if !read || new == source.read => String::new(),
+            0 => ", none new".to_owned(),
+            new => format!(", {new} new"),
         };
         let aside = match source.rejected {
             0 => String::new(),
@@ -258,13 +316,14 @@ fn summarise(context: &Context, report: &RunReport) {
                 format!(", clock {}", offset(seconds))
             }
         });
-        say(format!("{}: {what}{aside}{clock}", source.name));
+        say(format!("{}: {what}{new}{aside}{clock}", source.name));
     }
     for sink in &report.sinks {
         let what = match (&sink.error, report.dry_run) {
             (Some(problem), _) if problem.severity == Severity::Error => failed(Some(problem)),
             (Some(_), _) => "not served, because nothing was read for it".to_owned(),
             (_, true) => format!("would be offered {}", count(sink.offered, "reading")),
+            _ if sink.offered == 0 && sink.targets.is_empty() => "nothing new".to_owned(),
             _ => {
                 let there = match sink.already_there {
                     0 => String::new(),
@@ -277,7 +336,11 @@ fn summarise(context: &Context, report: &RunReport) {
                 format!("{}{to}{there}", count(sink.delivered, "reading"))
             }
         };
-        say(format!("{}: {what}", sink.name));
+        let waits = match sink.pending {
+            0 => String::new(),
+            pending => format!("; {} left for the next run", count(pending, "reading")),
+        };
+        say(format!("{}: {what}{waits}", sink.name));
         for line in &sink.would {
             say(format!("  {line}"));
         }

@@ -161,6 +161,30 @@ impl Loaded {
         Some(Resolved(value))
     }
 
+    /// What of a node's own keys says where and how it delivers: all but secrets, and keys that do not
+    /// change what arrives, which their schema marks with `"x-tuning": true`.
+    pub fn identifying(&self, kind: Component, name: &str, schema: &Value) -> Map<String, Value> {
+        let Some(options) = self.pipeline.options(kind, name) else {
+            return Map::new();
+        };
+        let mut value = Value::Object(options.clone());
+        let checked = self.checked.get(&(kind, name.to_owned()));
+        for (path, _) in checked.into_iter().flatten().flatten() {
+            if let Some(secret) = find(&mut value, path) {
+                *secret = Value::Null;
+            }
+        }
+        let shape = Shape::new(schema);
+        let Value::Object(mut keys) = value else {
+            return Map::new();
+        };
+        keys.retain(|key, value| {
+            let tuning = shape.property(key).is_some_and(|inner| inner.is_tuning());
+            !value.is_null() && !tuning
+        });
+        keys
+    }
+
     /// Compiles a schema once; a broken one is the plugin's problem, reported once.
     fn compile(&mut self, kind: Component, plugin: &str, schema: &Value) -> Option<Arc<Schema>> {
         let text = format!("{} {plugin} {schema}", kind.plugin_word());

@@ -130,6 +130,12 @@ impl<'s> Shape<'s> {
             .any(|part| part.get("format").and_then(Value::as_str) == Some("secret"))
     }
 
+    pub(super) fn is_tuning(&self) -> bool {
+        self.parts
+            .iter()
+            .any(|part| part.get("x-tuning") == Some(&Value::Bool(true)))
+    }
+
     /// `number of tries, default 3`: the description's first sentence and the default.
     pub(super) fn about(&self) -> Option<String> {
         let text = self

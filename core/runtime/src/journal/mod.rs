@@ -35,7 +35,7 @@ use rusqlite::{Connection, OpenFlags, OptionalExtension, Transaction, Transactio
 pub use self::events::{Event, Noted};
 pub use self::ledger::{Answer, Destination, Pending, SinkKey};
 pub use self::load::Stored;
-pub use self::place::default_path;
+pub use self::place::{default_path, private_file};
 pub use self::record::{Recorded, Session, SourceKey};
 use self::schema::Refusal;
 pub use self::turn::Turn;
@@ -118,6 +118,11 @@ impl Journal {
     /// The file, as it was named.
     pub fn path(&self) -> &Path {
         &self.path
+    }
+
+    /// A file beside it; `None` for a journal in memory.
+    pub fn beside(&self, name: &str) -> Option<PathBuf> {
+        self.file.as_ref().map(|file| file.with_file_name(name))
     }
 
     /// The meter of a driver with this serial, if it was ever read.

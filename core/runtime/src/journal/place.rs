@@ -44,8 +44,11 @@ pub(super) fn create(path: &Path) -> io::Result<()> {
     Ok(())
 }
 
-/// Opens a file for writing, made where missing, for its owner alone.
-pub(super) fn private_file(path: &Path) -> io::Result<File> {
+/// Opens a file for appending, made where missing, for its owner alone.
+///
+/// # Errors
+/// As the file system says.
+pub fn private_file(path: &Path) -> io::Result<File> {
     let mut options = File::options();
     options.append(true).create(true);
     #[cfg(unix)]

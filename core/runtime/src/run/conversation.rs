@@ -52,7 +52,7 @@ impl Conversation {
         if let Some(recorder) = &setup.recorder {
             device.record(recorder.clone());
         }
-        let label = device.label.clone();
+        let (label, transport) = (device.label.clone(), device.transport());
         let mut operation = setup.operation(NODE);
         operation.device = Some(device);
         Ok(Self {
@@ -61,6 +61,7 @@ impl Conversation {
                 component,
                 config: json!({}),
                 label,
+                transport,
                 timeout_secs: DEFAULT_TIMEOUT_SECS,
                 op: Arc::new(Operation::start(operation)),
                 clock: setup.clock.clone(),

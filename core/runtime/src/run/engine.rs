@@ -1,29 +1,29 @@
 //! The run itself: a thread per source and per sink, transforms in between, deadlines over all.
 
-use std::collections::{HashMap, HashSet};
+use std::collections::HashSet;
+use std::sync::Arc;
 use std::sync::mpsc::{Receiver, Sender, SyncSender, channel, sync_channel};
-use std::sync::{Arc, OnceLock};
 use std::thread;
 use std::time::{Duration, Instant};
 
-use arrow::array::RecordBatch;
 use glucopipe_sdk::ffi::guard::guard;
 
-use super::apply::apply;
 use super::blame;
+use super::flow::Flow;
+use super::known::{Keep, Need};
 use super::plan::{Plan, PlannedSink, PlannedSource};
 use super::report::{Outcome, RunReport, SinkReport, SourceReport, SourceStatus, TransformReport};
 pub use super::running::Limits;
 use super::running::Running;
 use super::sink::{Delivery, SinkJob};
-use super::source::{SourceJob, SourceRead, failed_source};
+use super::source::{SourceJob, SourceRead, failed_source, replayed_source};
+use super::supply::Fresh;
 use crate::cancel::{Cancel, Reason};
 use crate::clock::Clock;
 use crate::config::{Component as Kind, Loaded};
 use crate::device::Finder;
 use crate::host::{Logger, Operation, OperationSetup, ProgressSink};
 use crate::problem::{Code, Problem};
-use crate::transform::ReadContext;
 use crate::transport::record::Recorder;
 
 /// Reads that may wait for a sink; a sink takes them at once until the last one.
@@ -51,21 +51,23 @@ enum Event {
     Cancelled,
 }
 
-struct Engine<'a> {
-    setup: &'a RunSetup,
+pub(super) struct Engine<'a> {
+    pub(super) setup: &'a RunSetup,
+    pub(super) keep: Option<Keep<'a>>,
+    pub(super) sources: Vec<PlannedSource>,
+    pub(super) sinks: Vec<PlannedSink>,
+    pub(super) flow: Flow<'a>,
+    pipeline: String,
     limits: &'a Limits,
-    plan: Plan,
     events: Sender<Event>,
-    transforms: Vec<TransformReport>,
-    warnings: Vec<Problem>,
 }
 
-/// Runs a plan.
+/// Runs a plan without a journal: every sink gets what is read now.
 pub fn run(plan: Plan, loaded: &mut Loaded, finder: &Finder<'_>, setup: &RunSetup) -> RunReport {
     run_within(plan, loaded, finder, setup, &Limits::default())
 }
 
-/// Runs a plan within limits of its own.
+/// The same within limits of its own.
 pub fn run_within(
     plan: Plan,
     loaded: &mut Loaded,
@@ -73,48 +75,67 @@ pub fn run_within(
     setup: &RunSetup,
     limits: &Limits,
 ) -> RunReport {
+    run_through(plan, loaded, finder, setup, limits, None)
+}
+
+/// Runs a plan with a journal: every sink gets what it is to be given of all that is known.
+pub fn run_kept(
+    plan: Plan,
+    loaded: &mut Loaded,
+    finder: &Finder<'_>,
+    setup: &RunSetup,
+    keep: Keep<'_>,
+) -> RunReport {
+    run_through(plan, loaded, finder, setup, &Limits::default(), Some(keep))
+}
+
+fn run_through<'a>(
+    plan: Plan,
+    loaded: &mut Loaded,
+    finder: &Finder<'_>,
+    setup: &'a RunSetup,
+    limits: &'a Limits,
+    keep: Option<Keep<'a>>,
+) -> RunReport {
     let began = Instant::now();
     let started = setup
         .clock
         .now()
         .to_rfc3339_opts(chrono::SecondsFormat::Secs, true);
-    let pipeline = plan.name.clone();
     let (events, inbox) = channel();
     let cancelled = events.clone();
     setup.cancel.on_set(move |_| {
         // Nobody listens any more when the run is over.
         let _ = cancelled.send(Event::Cancelled);
     });
-    let transforms = plan
-        .transforms
-        .iter()
-        .map(|one| TransformReport {
-            name: one.name.clone(),
-            kind: one.kind.clone(),
-            ..TransformReport::default()
-        })
-        .collect();
     let mut engine = Engine {
         setup,
+        keep,
+        sources: plan.sources,
+        sinks: plan.sinks,
+        flow: Flow::new(setup, limits, plan.transforms),
+        pipeline: plan.name,
         limits,
-        plan,
         events,
-        transforms,
-        warnings: Vec::new(),
     };
     let (sources, sinks) = engine.drive(loaded, finder, &inbox);
-    let outcome = outcome(setup, &sources, &engine.transforms, &sinks);
+    let Flow {
+        reports: transforms,
+        warnings,
+        ..
+    } = engine.flow;
+    let outcome = outcome(setup, &sources, &transforms, &sinks);
     RunReport {
         glucopipe: env!("CARGO_PKG_VERSION"),
-        pipeline,
+        pipeline: engine.pipeline,
         started,
         seconds: began.elapsed().as_secs_f64(),
         dry_run: setup.dry_run,
         outcome,
         sources,
-        transforms: engine.transforms,
+        transforms,
         sinks,
-        warnings: engine.warnings,
+        warnings,
     }
 }
 
@@ -132,6 +153,9 @@ impl RunSetup {
     }
 }
 
+/// The way to a sink.
+pub(super) type Way = SyncSender<Delivery>;
+
 impl Engine<'_> {
     fn drive(
         &mut self,
@@ -139,29 +163,63 @@ impl Engine<'_> {
         finder: &Finder<'_>,
         inbox: &Receiver<Event>,
     ) -> (Vec<SourceReport>, Vec<SinkReport>) {
-        let usable = Arc::new(OnceLock::new());
-        let (mut sinks, mut senders) = (Vec::new(), Vec::new());
-        for (index, sink) in std::mem::take(&mut self.plan.sinks).into_iter().enumerate() {
-            let (sender, receiver) = sync_channel(CHANNEL);
-            senders.push((sink.inputs.clone(), sender));
-            sinks.push(self.start_sink(index, sink, receiver, &usable));
+        let (mut running, mut ways) = (Vec::new(), Vec::new());
+        for (index, sink) in self.sinks.iter().enumerate() {
+            let (way, deliveries) = sync_channel(CHANNEL);
+            ways.push(way);
+            running.push(self.start_sink(index, sink, deliveries));
         }
-        let planned = std::mem::take(&mut self.plan.sources);
-        let mut source_reports: Vec<Option<SourceReport>> = planned.iter().map(|_| None).collect();
+        let replays = self.keep.as_ref().is_some_and(|keep| keep.replay.is_some());
+        let (mut sources, fresh) = if replays {
+            let sources = self.sources.iter();
+            sources
+                .map(|one| (replayed_source(&one.name), None))
+                .unzip()
+        } else {
+            self.read_sources(loaded, finder, inbox)
+        };
+        let (turn, needs) = self.supply(fresh, &mut sources, &ways);
+        for (way, need) in ways.into_iter().zip(&needs) {
+            // A sink that is gone has reported why.
+            let _ = way.send(Delivery::End(need.fate.clone()));
+        }
+        let mut sinks = self.finish_sinks(running, inbox, &needs);
+        drop(turn);
+        for report in &mut sinks {
+            let Some(key) = report.key.take() else {
+                continue;
+            };
+            let path: Vec<&str> = key.split('.').collect();
+            let place = loaded.place(&report.name, &path);
+            report.error = report.error.take().map(|problem| problem.at(place));
+        }
+        (sources, sinks)
+    }
+
+    /// Reads all sources at once; what came is in the journal on return.
+    fn read_sources(
+        &mut self,
+        loaded: &mut Loaded,
+        finder: &Finder<'_>,
+        inbox: &Receiver<Event>,
+    ) -> (Vec<SourceReport>, Vec<Option<Fresh>>) {
+        let mut reports: Vec<Option<SourceReport>> = Vec::new();
         let mut sources: Vec<Option<Running<SourceJob>>> = Vec::new();
         let mut taken = HashSet::new();
-        for (index, source) in planned.into_iter().enumerate() {
-            match self.prepare_source(&source, loaded, finder, &mut taken) {
-                Ok(job) => sources.push(Some(self.start_source(index, job))),
+        for (index, source) in self.sources.iter().enumerate() {
+            match self.prepare_source(source, loaded, finder, &mut taken) {
+                Ok(job) => {
+                    sources.push(Some(self.start_source(index, job)));
+                    reports.push(None);
+                }
                 Err(problem) => {
-                    source_reports[index] = Some(failed_source(&source.name, problem));
                     sources.push(None);
+                    reports.push(Some(failed_source(&source.name, problem)));
                 }
             }
         }
-
-        let mut fed: Vec<bool> = vec![false; sinks.len()];
-        while source_reports.iter().any(Option::is_none) {
+        let mut fresh: Vec<Option<Fresh>> = sources.iter().map(|_| None).collect();
+        while reports.iter().any(Option::is_none) {
             let due = sources.iter().flatten().filter_map(Running::due).min();
             // All that is waiting, before anybody is given up: a source may have ended long ago.
             for event in waiting(inbox, due) {
@@ -170,19 +228,13 @@ impl Engine<'_> {
                     if let Some(running) = running {
                         running.done = true;
                         let SourceRead {
-                            readings,
-                            report,
+                            came,
+                            mut report,
                             warnings,
                         } = *read;
-                        source_reports[index] = Some(report);
-                        self.warnings.extend(warnings);
-                        if let Some((context, batch)) = readings {
-                            let offset = self.distribute(&context, batch, &senders, &mut fed);
-                            let report = source_reports[index].as_mut();
-                            if let Some((report, offset)) = report.zip(offset) {
-                                report.clock_offset_s = Some(offset);
-                            }
-                        }
+                        self.flow.warnings.extend(warnings);
+                        fresh[index] = came.and_then(|came| self.take_in(index, came, &mut report));
+                        reports[index] = Some(report);
                     }
                 }
             }
@@ -192,24 +244,11 @@ impl Engine<'_> {
                 if running.expire(now, &self.setup.cancel, self.limits.grace) {
                     running.done = true;
                     let problem = blame::stuck(&running.job.component, &running.job.name);
-                    source_reports[index] = Some(running.job.failed(problem).report);
+                    reports[index] = Some(running.job.failed(problem).report);
                 }
             }
         }
-
-        // A sink that got nothing, because nothing was read for it, leaves its target alone.
-        let _ = usable.set(fed);
-        drop(senders);
-        let mut sinks = self.finish_sinks(sinks, inbox);
-        for report in &mut sinks {
-            let Some(key) = report.key.take() else {
-                continue;
-            };
-            let path: Vec<&str> = key.split('.').collect();
-            let place = loaded.place(&report.name, &path);
-            report.error = report.error.take().map(|problem| problem.at(place));
-        }
-        (source_reports.into_iter().flatten().collect(), sinks)
+        (reports.into_iter().flatten().collect(), fresh)
     }
 
     fn prepare_source(
@@ -261,6 +300,7 @@ impl Engine<'_> {
             device.record(recorder.clone());
         }
         let label = device.label.clone();
+        let transport = device.transport();
         let mut setup = self.setup.operation(&source.name);
         setup.device = Some(device);
         Ok(SourceJob {
@@ -268,6 +308,7 @@ impl Engine<'_> {
             component,
             config: config.expose().clone(),
             label,
+            transport,
             timeout_secs: source.timeout_secs,
             op: Arc::new(Operation::start(setup)),
             clock: self.setup.clock.clone(),
@@ -289,27 +330,22 @@ impl Engine<'_> {
     fn start_sink(
         &self,
         index: usize,
-        sink: PlannedSink,
+        sink: &PlannedSink,
         deliveries: Receiver<Delivery>,
-        usable: &Arc<OnceLock<Vec<bool>>>,
     ) -> Running<SinkJob> {
         let job = Arc::new(SinkJob {
             op: Arc::new(Operation::start(self.setup.operation(&sink.name))),
-            name: sink.name,
-            pipeline: self.plan.name.clone(),
-            component: sink.component,
-            config: sink.config,
+            name: sink.name.clone(),
+            pipeline: self.pipeline.clone(),
+            component: sink.component.clone(),
+            config: sink.config.clone(),
+            wants: sink.wants,
             timeout_secs: sink.timeout_secs,
             dry_run: self.setup.dry_run,
         });
-        let (worker, events, usable) = (job.clone(), self.events.clone(), usable.clone());
+        let (worker, events) = (job.clone(), self.events.clone());
         spawn(format!("sink {}", job.name), move || {
-            let fed = || {
-                usable
-                    .get()
-                    .is_some_and(|fed| fed.get(index) == Some(&true))
-            };
-            let report = guard(|| Ok(worker.serve(&deliveries, fed)));
+            let report = guard(|| Ok(worker.serve(&deliveries)));
             let report = report.unwrap_or_else(|bug| worker.failed(blame::bug(&worker.name, &bug)));
             let _ = events.send(Event::Sink(index, Box::new(report)));
         });
@@ -317,68 +353,11 @@ impl Engine<'_> {
         Running::new(job, cancel, None)
     }
 
-    /// Sends one read through the transforms to the sinks.
-    ///
-    /// Returns the clock offset as the first `clock` transform measured it in its zone, which is better
-    /// than this computer's.
-    fn distribute(
-        &mut self,
-        context: &ReadContext,
-        batch: RecordBatch,
-        senders: &[(Vec<String>, SyncSender<Delivery>)],
-        fed: &mut [bool],
-    ) -> Option<i64> {
-        let mut offset = None;
-        let mut outputs: HashMap<String, Vec<RecordBatch>> =
-            HashMap::from([(context.source.clone(), vec![batch])]);
-        let mut transforms = std::mem::take(&mut self.plan.transforms);
-        for (transform, report) in transforms.iter_mut().zip(&mut self.transforms) {
-            let inputs: Vec<RecordBatch> = transform
-                .inputs
-                .iter()
-                .filter_map(|input| outputs.get(input))
-                .flatten()
-                .cloned()
-                .collect();
-            let mut given = Vec::with_capacity(inputs.len());
-            for batch in inputs {
-                let operation = self.setup.operation(&transform.name);
-                match apply(transform, batch, context, operation, self.limits, report) {
-                    Ok(outcome) => {
-                        offset = offset.or(outcome.clock_offset_s);
-                        given.push(outcome.batch);
-                        for warning in outcome.warnings {
-                            if !self.warnings.contains(&warning) {
-                                self.warnings.push(warning);
-                            }
-                        }
-                    }
-                    Err(problem) => report.error = Some(problem),
-                }
-            }
-            if report.error.is_none() && !given.is_empty() {
-                outputs.insert(transform.name.clone(), given);
-            }
-        }
-        self.plan.transforms = transforms;
-        for ((inputs, sender), fed) in senders.iter().zip(fed) {
-            for batch in inputs
-                .iter()
-                .filter_map(|input| outputs.get(input))
-                .flatten()
-            {
-                *fed = true;
-                // A sink that is gone has reported why.
-                let _ = sender.send(batch.clone());
-            }
-        }
-        offset
-    }
-
     fn finish_sinks(
-        &self,
+        &mut self,
         mut sinks: Vec<Running<SinkJob>>,
         inbox: &Receiver<Event>,
+        needs: &[Need],
     ) -> Vec<SinkReport> {
         let mut reports: Vec<Option<SinkReport>> = sinks.iter().map(|_| None).collect();
         let began = Instant::now();
@@ -392,7 +371,10 @@ impl Engine<'_> {
                     && !sinks[index].done
                 {
                     sinks[index].done = true;
-                    reports[index] = Some(*report);
+                    let mut report = *report;
+                    // At once: what is noted is not sent again, whatever happens to this process.
+                    self.settle(&needs[index], &mut report);
+                    reports[index] = Some(report);
                 }
             }
             let now = Instant::now();
@@ -400,11 +382,20 @@ impl Engine<'_> {
                 if sink.expire(now, &self.setup.cancel, self.limits.grace) {
                     sink.done = true;
                     let problem = blame::stuck(&sink.job.component, &sink.job.name);
-                    reports[index] = Some(sink.job.failed(problem));
+                    let mut report = sink.job.failed(problem);
+                    self.settle(&needs[index], &mut report);
+                    reports[index] = Some(report);
                 }
             }
         }
         reports.into_iter().flatten().collect()
+    }
+
+    fn settle(&mut self, need: &Need, report: &mut SinkReport) {
+        if let Some(keep) = self.keep.as_mut().filter(|_| !self.setup.dry_run) {
+            let now = self.setup.clock.now();
+            self.flow.warnings.extend(keep.settle(now, need, report));
+        }
     }
 }
 
@@ -436,12 +427,19 @@ fn outcome(
     transforms: &[TransformReport],
     sinks: &[SinkReport],
 ) -> Outcome {
-    let served = |sink: &SinkReport| sink.error.is_none();
-    let all_well = sources
-        .iter()
-        .all(|source| source.status == SourceStatus::Complete)
+    let served =
+        |sink: &SinkReport| sink.error.is_none() || sink.delivered + sink.already_there > 0;
+    let well = |source: &SourceReport| {
+        matches!(
+            source.status,
+            SourceStatus::Complete | SourceStatus::Replayed
+        )
+    };
+    let all_well = sources.iter().all(well)
         && transforms.iter().all(|transform| transform.error.is_none())
-        && sinks.iter().all(|sink| served(sink) && sink.rejected == 0);
+        && sinks
+            .iter()
+            .all(|sink| sink.error.is_none() && sink.rejected == 0);
     if all_well {
         Outcome::Done
     } else if setup.cancel.reason() == Some(Reason::Interrupted) {

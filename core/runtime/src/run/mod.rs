@@ -1,16 +1,20 @@
 //! A run: sources are read, transforms applied, sinks served, and a report is made.
 //!
 //! The path of one reading: [`source`] pulls a driver's batches, [`intake`] checks them and adds what
-//! the host knows, [`engine`] sends the read through the transforms (`apply`) to the sinks, [`order`]
-//! sorts what a sink gets, [`sink`] hands it to the exporter, [`report`] says what happened.
+//! the host knows, [`engine`] commits the read to the journal; [`known`] decides what of the journal each
+//! sink is given, which goes through the transforms (`flow`, `apply`); [`order`] sorts what a sink gets,
+//! [`sink`] hands it to the exporter, `answers` notes what it said, [`report`] says what happened.
 
+mod answers;
 mod apply;
 pub mod blame;
 pub mod change;
 mod conversation;
 pub mod engine;
+mod flow;
 pub(crate) mod identity;
 pub mod intake;
+pub mod known;
 pub mod order;
 pub mod plan;
 pub mod query;
@@ -18,4 +22,5 @@ pub mod report;
 mod running;
 pub mod sink;
 pub mod source;
+mod supply;
 mod watch;

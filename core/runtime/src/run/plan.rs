@@ -1,9 +1,12 @@
 //! From a configuration to a plan: plugins found, their keys checked, built-in transforms opened.
 
+use std::collections::BTreeMap;
+use std::path::Path;
 use std::sync::Arc;
 
 use glucopipe_sdk::exporter::Wants;
 use serde_json::Value;
+use sha2::{Digest, Sha256};
 
 use super::blame;
 use crate::config::{Component as Kind, Loaded};
@@ -22,6 +25,8 @@ pub struct PlannedSource {
     pub driver: Option<Arc<Component>>,
     /// Which device.
     pub selector: Selector,
+    /// The selector as it was written; empty without one.
+    pub asked: String,
     /// Seconds until it is given up.
     pub timeout_secs: u64,
 }
@@ -56,6 +61,9 @@ pub struct PlannedSink {
     pub config: Value,
     /// What it is to be given.
     pub wants: Wants,
+    /// The destination, whatever the sink is called: a hash of the exporter and of what says where and
+    /// how it delivers.
+    pub identity: String,
     /// Nodes it is fed from.
     pub inputs: Vec<String>,
     /// Seconds until it is given up.
@@ -156,6 +164,7 @@ fn plan_source(
         name: name.clone(),
         driver,
         selector,
+        asked: source.device.clone().unwrap_or_default(),
         timeout_secs: source.timeout_secs,
     })
 }
@@ -251,6 +260,7 @@ fn plan_sink(
             };
             Some(PlannedSink {
                 name: name.clone(),
+                identity: identity(loaded, name, &component),
                 component,
                 config,
                 wants,
@@ -266,8 +276,24 @@ fn plan_sink(
     }
 }
 
+/// The identity of a sink: of its exporter and all its keys but secrets and those that its schema calls
+/// tuning. When in doubt it is another one: readings are then offered again, and none is left out.
+fn identity(loaded: &Loaded, name: &str, component: &Component) -> String {
+    let schema = &component.about.config_schema;
+    let mut keys = loaded.identifying(Kind::Exporter, name, schema);
+    if let Some(path) = keys.get_mut("path")
+        && let Some(real) = path.as_str().and_then(|text| real_path(Path::new(text)))
+    {
+        *path = Value::from(real.to_string_lossy());
+    }
+    let keys: BTreeMap<String, Value> = keys.into_iter().collect();
+    let keys = serde_json::to_string(&keys).unwrap_or_default();
+    let digest = Sha256::digest(format!("{}\n{keys}", component.id));
+    digest.iter().map(|byte| format!("{byte:02x}")).collect()
+}
+
 /// Where a path leads, as far as it exists: links and `..` are followed.
-fn real_path(path: &std::path::Path) -> Option<std::path::PathBuf> {
+fn real_path(path: &Path) -> Option<std::path::PathBuf> {
     let whole = std::path::absolute(path).ok()?;
     let mut rest = Vec::new();
     for ancestor in whole.ancestors() {
@@ -287,7 +313,7 @@ fn real_path(path: &std::path::Path) -> Option<std::path::PathBuf> {
 fn report_shared_targets(loaded: &mut Loaded, sinks: &[PlannedSink]) {
     let path = |sink: &PlannedSink| {
         let text = sink.config.get("path")?.as_str()?;
-        real_path(std::path::Path::new(text))
+        real_path(Path::new(text))
     };
     for (index, sink) in sinks.iter().enumerate() {
         let Some(target) = path(sink) else { continue };
@@ -334,7 +360,7 @@ fn in_order(mut waiting: Vec<PlannedTransform>) -> Vec<PlannedTransform> {
 ///
 /// # Errors
 /// [`Code::PLUGIN_UNSAFE`].
-pub fn may_name_folders(file: &std::path::Path) -> Result<(), Problem> {
+pub fn may_name_folders(file: &Path) -> Result<(), Problem> {
     #[cfg(unix)]
     {
         use std::os::unix::fs::MetadataExt;

@@ -7,6 +7,7 @@ use glucopipe_sdk::driver::SetAside;
 use serde::Serialize;
 use serde_json::{Map, Value};
 
+use super::answers::Handed;
 use crate::problem::{Code, Problem, Severity};
 use crate::render::render_json;
 
@@ -34,6 +35,8 @@ pub enum SourceStatus {
     Incomplete,
     /// Nothing usable was read.
     Failed,
+    /// Nothing was to be read: the journal's readings were delivered.
+    Replayed,
 }
 
 /// What became of a source.
@@ -114,6 +117,8 @@ pub struct SinkReport {
     pub left_out: u64,
     /// Readings left out because they came by two ways.
     pub doubled: u64,
+    /// Readings that wait in the journal for the next run.
+    pub pending: u64,
     /// Bytes written or sent.
     pub bytes: u64,
     /// Files written or servers reached.
@@ -129,6 +134,18 @@ pub struct SinkReport {
     /// The configuration key at fault, until the error has its place.
     #[serde(skip)]
     pub key: Option<String>,
+    /// What it was handed and said to it, until that is noted.
+    #[serde(skip)]
+    pub handed: Option<Handed>,
+}
+
+impl SinkReport {
+    /// Whether something that it was to be given is not at the destination.
+    pub fn has_failed(&self) -> bool {
+        self.error
+            .as_ref()
+            .is_some_and(|problem| problem.severity == Severity::Error)
+    }
 }
 
 /// The whole report.
@@ -172,13 +189,16 @@ impl RunReport {
         sources.chain(transforms).chain(sinks)
     }
 
-    /// The code that explains a failed run best: that of the first source when nothing was read, else
+    /// Whether no source could be read, and nothing else failed: what waited in the journal may have been
+    /// delivered all the same.
+    pub fn only_sources_failed(&self) -> bool {
+        let unread = |source: &SourceReport| source.status == SourceStatus::Failed;
+        self.sources.iter().all(unread) && !self.sinks.iter().any(SinkReport::has_failed)
+    }
+
+    /// The code that explains best what failed: that of the first source when only sources failed, else
     /// of a transform, else of a sink.
     pub fn failure(&self) -> Option<Code> {
-        let nothing_read = self
-            .sources
-            .iter()
-            .all(|source| source.status == SourceStatus::Failed);
         let errors = |one: &&Problem| one.severity == Severity::Error;
         let sources = self
             .sources
@@ -189,7 +209,7 @@ impl RunReport {
             .iter()
             .filter_map(|transform| transform.error.as_ref());
         let sinks = self.sinks.iter().filter_map(|sink| sink.error.as_ref());
-        let first = if nothing_read {
+        let first = if self.only_sources_failed() {
             sources.chain(transforms).chain(sinks).find(errors)
         } else {
             transforms.chain(sinks).chain(sources).find(errors)

@@ -1,5 +1,6 @@
 //! Serving one sink: gather, put in order, write, commit.
 
+use std::collections::HashSet;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::mpsc::Receiver;
@@ -7,11 +8,13 @@ use std::time::Instant;
 
 use arrow::array::RecordBatch;
 use arrow::datatypes::{Schema, SchemaRef};
-use glucopipe_sdk::exporter::CommitReport;
+use glucopipe_sdk::batch::Texts;
+use glucopipe_sdk::exporter::{CommitReport, Wants};
 use glucopipe_sdk::stream::Batches;
 use glucopipe_sdk::{Error, Status, schema};
 use serde_json::Value;
 
+use super::answers::Handed;
 use super::blame;
 use super::order::order;
 use super::report::SinkReport;
@@ -25,8 +28,26 @@ const BATCH_ROWS: usize = 8192;
 /// Schema metadata with the pipeline's name.
 const PIPELINE_KEY: &str = "glucopipe.pipeline";
 
-/// What travels to a sink: one transformed read.
-pub type Delivery = RecordBatch;
+/// What travels to a sink.
+pub enum Delivery {
+    /// One transformed read.
+    Readings(RecordBatch),
+    /// The last one, and what is to be done.
+    End(Fate),
+}
+
+/// What is to be done with a sink.
+#[derive(Clone, Debug)]
+pub enum Fate {
+    /// It is given what was sent.
+    Serve,
+    /// Nothing was read for it, and nothing waits: what is at the destination stays.
+    Unfed,
+    /// It has everything: what is at the destination stays.
+    NothingNew,
+    /// It cannot be served.
+    Stopped(Problem),
+}
 
 /// Everything a sink needs.
 pub struct SinkJob {
@@ -38,6 +59,8 @@ pub struct SinkJob {
     pub component: Arc<Component>,
     /// Its configuration, with secrets.
     pub config: Value,
+    /// What it is to be given.
+    pub wants: Wants,
     /// Seconds until it is given up.
     pub timeout_secs: u64,
     /// The operation.
@@ -59,15 +82,15 @@ impl SinkJob {
 
     /// Gathers all deliveries, then serves the sink once; nothing is opened before all sources have
     /// ended, so a slow or failing exporter holds nobody up.
-    ///
-    /// `usable` says at the end whether anything was read at all: when not, what is at the destination
-    /// stays.
-    pub fn serve(
-        &self,
-        deliveries: &Receiver<Delivery>,
-        usable: impl FnOnce() -> bool,
-    ) -> SinkReport {
-        let gathered: Vec<RecordBatch> = deliveries.iter().collect();
+    pub fn serve(&self, deliveries: &Receiver<Delivery>) -> SinkReport {
+        let mut gathered = Vec::new();
+        let mut fate = Fate::Unfed;
+        for delivery in deliveries {
+            match delivery {
+                Delivery::Readings(batch) => gathered.push(batch),
+                Delivery::End(last) => fate = last,
+            }
+        }
         let started = Instant::now();
         let mut report = SinkReport {
             name: self.name.clone(),
@@ -78,27 +101,26 @@ impl SinkJob {
             report.error = Some(blame::interrupted(&self.name));
             return report;
         }
-        if !usable() {
-            let title = format!(
-                "`{}` was not served, because nothing was read for it",
-                self.name
-            );
-            // A warning: the source that failed has the error.
-            report.error = Some(
-                Problem::warning(Code::SINK_WRITE, title).kept("what was there before is intact"),
-            );
-            return report;
+        match fate {
+            Fate::Serve => {}
+            Fate::NothingNew => return report,
+            Fate::Stopped(problem) => {
+                report.error = Some(problem);
+                return report;
+            }
+            Fate::Unfed => {
+                let title = format!(
+                    "`{}` was not served, because nothing was read for it",
+                    self.name
+                );
+                // A warning: the source that failed has the error.
+                let problem = Problem::warning(Code::SINK_WRITE, title);
+                report.error = Some(problem.kept("what was there before is intact"));
+                return report;
+            }
         }
         match self.deliver(&gathered, &mut report) {
-            Ok(Some(Committed { report: Ok(done) })) => {
-                report.delivered = done.delivered;
-                report.already_there = done.already_there;
-                report.rejected = done.rejected;
-                report.left_out = done.left_out;
-                report.error = self.miscount(report.offered, &done);
-                report.bytes = done.bytes;
-                report.targets = done.targets;
-            }
+            Ok(Some(Committed { report: Ok(done) })) => self.answered(done, &mut report),
             Ok(Some(Committed { report: Err(error) })) => {
                 let problem = blame::broken(&self.component, &error.message);
                 report.error = Some(problem.kept("the readings were delivered"));
@@ -119,19 +141,35 @@ impl SinkJob {
         report
     }
 
-    /// An exporter that cannot account for every reading has lost some without a word.
-    fn miscount(&self, offered: u64, done: &CommitReport) -> Option<Problem> {
-        let told = [
-            done.delivered,
-            done.already_there,
-            done.rejected,
-            done.left_out,
-        ];
-        let told = told.into_iter().fold(0, u64::saturating_add);
-        (told != offered).then(|| {
-            let what = format!("it accounts for {told} of {offered} readings");
-            blame::broken(&self.component, &what).kept("the rest is at the destination")
-        })
+    /// Takes an exporter's account of a commit, if it adds up.
+    fn answered(&self, done: CommitReport, report: &mut SinkReport) {
+        report.delivered = done.delivered;
+        report.already_there = done.already_there;
+        report.rejected = done.rejected;
+        report.left_out = done.left_out;
+        report.bytes = done.bytes;
+        report.targets.clone_from(&done.targets);
+        let Some(handed) = &mut report.handed else {
+            return;
+        };
+        if let Some(what) = miscount(&handed.readings, &done) {
+            // Nothing it said is believed, so all of it is offered again.
+            let problem = blame::broken(&self.component, &what);
+            report.error = Some(problem.kept("the rest is at the destination"));
+            return;
+        }
+        if !done.pending.is_empty() {
+            let (left, all) = (done.pending.len() as u64, report.offered);
+            let title = format!("`{}` took {} of {all} readings", self.name, all - left);
+            let problem = Problem::error(Code::SINK_PENDING, title);
+            let problem = done
+                .problem
+                .iter()
+                .fold(problem, |problem, cause| problem.cause(cause.clone()));
+            report.error =
+                Some(problem.kept("the rest waits in the journal; the next run sends it"));
+        }
+        handed.answer = Some(done);
     }
 
     /// What the exporter would do with the readings, after its own check.
@@ -151,11 +189,18 @@ impl SinkJob {
         let ordered = order(gathered)?;
         report.doubled = ordered.doubled;
         report.offered = ordered.readings.num_rows() as u64;
+        if report.offered == 0 && self.wants == Wants::New {
+            return Ok(None);
+        }
         if self.dry_run {
             let lines = self.preview(ordered.readings)?;
             report.would = lines;
             return Ok(None);
         }
+        report.handed = Some(Handed {
+            readings: ordered.readings.clone(),
+            answer: None,
+        });
         let mut sink = OpenExporter::open(self.component.clone(), self.op.clone(), &self.config)?;
         let taken = Arc::new(AtomicUsize::new(0));
         let all = ordered.readings.num_rows();
@@ -177,6 +222,39 @@ impl SinkJob {
         }
         sink.commit().map(Some)
     }
+}
+
+/// What is wrong with an exporter's account: one that cannot account for every reading has lost some
+/// without a word.
+fn miscount(readings: &RecordBatch, done: &CommitReport) -> Option<String> {
+    let offered = readings.num_rows() as u64;
+    let (refused, pending) = (done.refused.len() as u64, done.pending.len() as u64);
+    if refused != done.rejected {
+        return Some(format!(
+            "it says that {} readings were rejected, and names {refused}",
+            done.rejected
+        ));
+    }
+    let told = [
+        done.delivered,
+        done.already_there,
+        done.rejected,
+        done.left_out,
+        pending,
+    ];
+    let told = told.into_iter().fold(0, u64::saturating_add);
+    if told != offered {
+        return Some(format!("it accounts for {told} of {offered} readings"));
+    }
+    if refused + pending == 0 {
+        return None;
+    }
+    let ids = Texts::of(readings, "reading_id").ok()?;
+    let mut left: HashSet<&str> = (0..ids.len()).filter_map(|row| ids.get(row)).collect();
+    let named = done.refused.iter().map(|refused| &refused.reading_id);
+    let mut named = named.chain(&done.pending);
+    (!named.all(|id| left.remove(id.as_str())))
+        .then(|| "it names a reading twice, or one that it was not given".to_owned())
 }
 
 /// The readings of a sink as a stream of bounded batches that ends early when cancelled.

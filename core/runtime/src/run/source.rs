@@ -17,6 +17,7 @@ use crate::cancel::Reason;
 use crate::clock::Clock;
 use crate::device::normalise_serial;
 use crate::host::{OpenDriver, Operation};
+use crate::journal::Session;
 use crate::plugin::Component;
 use crate::problem::{Code, Problem};
 use crate::transform::ReadContext;
@@ -31,6 +32,8 @@ pub struct SourceJob {
     pub config: Value,
     /// How to name the device to people.
     pub label: String,
+    /// How it is reached: `hid`, `scsi`, `serial`, `file`, `virtual`, `replay`.
+    pub transport: &'static str,
     /// Seconds until it is given up.
     pub timeout_secs: u64,
     /// The operation, bound to the device.
@@ -39,10 +42,22 @@ pub struct SourceJob {
     pub clock: Clock,
 }
 
+/// What a meter gave.
+pub struct Came {
+    /// What is known of the read.
+    pub context: ReadContext,
+    /// Its readings.
+    pub readings: RecordBatch,
+    /// What the journal is to keep of it.
+    pub session: Session,
+    /// Whether it may be delivered: nothing, and not all of it, must not replace what is at the destination.
+    pub usable: bool,
+}
+
 /// What a source gave.
 pub struct SourceRead {
-    /// The read, when something usable came.
-    pub readings: Option<(ReadContext, RecordBatch)>,
+    /// The read, when a meter answered.
+    pub came: Option<Came>,
     /// What happened.
     pub report: SourceReport,
     /// What the user should know.
@@ -55,7 +70,7 @@ impl SourceJob {
         let mut report = failed_source(&self.name, problem);
         report.driver = self.component.versioned();
         SourceRead {
-            readings: None,
+            came: None,
             report,
             warnings: Vec::new(),
         }
@@ -168,6 +183,7 @@ impl SourceJob {
         let taken = intake.finish().map_err(broken)?;
         Ok(Finished {
             device,
+            read_at_us,
             report,
             taken,
             ended_by,
@@ -177,6 +193,7 @@ impl SourceJob {
     fn finish(&self, read: Finished) -> SourceRead {
         let Finished {
             device,
+            read_at_us,
             report,
             taken,
             ended_by,
@@ -212,7 +229,8 @@ impl SourceJob {
         if !complete {
             let title = format!("the download from {} is incomplete", self.label);
             let (problem, kept) = if usable {
-                let kept = "what was read and verified is delivered, and a file that is replaced holds just that; the rest is still in the meter";
+                let kept =
+                    "what was read and verified is delivered; the rest is still in the meter";
                 (Problem::warning(Code::INCOMPLETE, title), kept)
             } else {
                 let title = format!("{title}: nothing was read");
@@ -268,13 +286,31 @@ impl SourceJob {
             seconds: 0.0,
             error: failure,
         };
+        let session = Session {
+            family: self.component.id.clone(),
+            driver: self.component.versioned(),
+            device: device.clone(),
+            read_at_us,
+            clock_offset_s: report.clock_offset_s,
+            transport: self.transport.to_owned(),
+            complete,
+            reasons: report.reasons.clone(),
+            expected: report.expected,
+            transcript: None,
+            source: None,
+        };
         let context = ReadContext {
             source: self.name.clone(),
             device,
+            run_at_us: Some(self.clock.now().timestamp_micros()),
         };
         SourceRead {
-            // Nothing, and not all of it, must not replace what is at the destination.
-            readings: usable.then_some((context, taken.readings)),
+            came: Some(Came {
+                context,
+                readings: taken.readings,
+                session,
+                usable,
+            }),
             report,
             warnings,
         }
@@ -283,6 +319,7 @@ impl SourceJob {
 
 struct Finished {
     device: DeviceInfo,
+    read_at_us: i64,
     report: ReadReport,
     taken: Taken,
     ended_by: Option<Error>,
@@ -291,11 +328,20 @@ struct Finished {
 /// A report of a source that gave nothing.
 pub fn failed_source(name: &str, problem: Problem) -> SourceReport {
     SourceReport {
+        status: SourceStatus::Failed,
+        error: Some(problem),
+        ..replayed_source(name)
+    }
+}
+
+/// A report of a source that was not to be read.
+pub fn replayed_source(name: &str) -> SourceReport {
+    SourceReport {
         name: name.to_owned(),
         driver: String::new(),
         model: String::new(),
         firmware: None,
-        status: SourceStatus::Failed,
+        status: SourceStatus::Replayed,
         reasons: Vec::new(),
         expected: None,
         read: 0,
@@ -307,7 +353,7 @@ pub fn failed_source(name: &str, problem: Problem) -> SourceReport {
         notes: Vec::new(),
         annotations: std::collections::BTreeMap::new(),
         seconds: 0.0,
-        error: Some(problem),
+        error: None,
     }
 }
 

@@ -162,7 +162,7 @@ impl Transform for Filter {
         let mut unknown = BooleanBuffer::new_unset(rows);
         for (bound, is_since) in [(self.since, true), (self.until, false)] {
             let Some(bound) = bound else { continue };
-            let moments = Moments::of(&batch, bound)?;
+            let moments = Moments::of(&batch, bound, context)?;
             pass = &pass & &moments.compare(rows, is_since);
             if let Some(nulls) = moments.column.nulls() {
                 unknown = &unknown | &!nulls.inner();
@@ -212,7 +212,7 @@ struct Moments<'a> {
 }
 
 impl<'a> Moments<'a> {
-    fn of(batch: &'a RecordBatch, bound: Moment) -> Result<Self, Problem> {
+    fn of(batch: &'a RecordBatch, bound: Moment, context: &ReadContext) -> Result<Self, Problem> {
         Ok(match bound {
             Moment::Local(bound) => Self {
                 column: typed(batch, "local_time")?,
@@ -223,6 +223,11 @@ impl<'a> Moments<'a> {
                 column: typed(batch, "time")?,
                 read_at: None,
                 bound,
+            },
+            Moment::BeforeRead(span) if let Some(now) = context.run_at_us => Self {
+                column: typed(batch, "time")?,
+                read_at: None,
+                bound: now.saturating_sub(span),
             },
             Moment::BeforeRead(span) => Self {
                 column: typed(batch, "time")?,

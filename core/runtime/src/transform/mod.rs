@@ -34,6 +34,9 @@ pub struct ReadContext {
     pub source: String,
     /// The meter; its clock, and when that was read, are what the clock offset is measured with.
     pub device: DeviceInfo,
+    /// Now, microseconds UTC, where it is not the time of the read: a span such as the last 30 days ends now,
+    /// whenever a reading was read.
+    pub run_at_us: Option<i64>,
 }
 
 /// What became of a batch.

@@ -126,7 +126,7 @@ pub(super) fn batch(rows: &[Row]) -> RecordBatch {
 pub(super) fn context() -> ReadContext {
     ReadContext {
         source: "meter".into(),
-        device: DeviceInfo::default(),
+        ..ReadContext::default()
     }
 }
 
@@ -142,6 +142,7 @@ pub(super) fn context_with(clock: &str, resolution_s: u32, read: &str) -> ReadCo
     ReadContext {
         source: "meter".into(),
         device,
+        run_at_us: None,
     }
 }
 

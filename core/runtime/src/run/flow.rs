@@ -1,0 +1,137 @@
+//! One read on its way through the transforms.
+
+use std::collections::{BTreeSet, HashMap};
+
+use arrow::array::RecordBatch;
+
+use super::apply::apply;
+use super::engine::RunSetup;
+use super::plan::{PlannedTransform, Step};
+use super::report::TransformReport;
+use super::running::Limits;
+use crate::problem::Problem;
+use crate::transform::ReadContext;
+
+/// What is said of a read.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Say {
+    /// All of it: it is this run's.
+    All,
+    /// Nothing that an earlier run has said: it is of an earlier one.
+    Counts,
+    /// All, and the readings go nowhere: they are known already.
+    Remarks,
+}
+
+/// The transforms of a run, with what they report.
+pub(super) struct Flow<'a> {
+    pub(super) setup: &'a RunSetup,
+    pub(super) limits: &'a Limits,
+    pub(super) transforms: Vec<PlannedTransform>,
+    pub(super) reports: Vec<TransformReport>,
+    pub(super) warnings: Vec<Problem>,
+}
+
+/// What came out of each node.
+pub(super) struct Outputs {
+    nodes: HashMap<String, Vec<RecordBatch>>,
+    /// Clock offset as the first `clock` transform measured it in its zone, which is better than this
+    /// computer's.
+    pub(super) clock_offset_s: Option<i64>,
+}
+
+impl Outputs {
+    /// What a node with these inputs is fed.
+    pub(super) fn of<'o>(&'o self, inputs: &'o [String]) -> impl Iterator<Item = &'o RecordBatch> {
+        inputs
+            .iter()
+            .filter_map(|input| self.nodes.get(input))
+            .flatten()
+    }
+}
+
+impl<'a> Flow<'a> {
+    /// Transforms that have done nothing yet.
+    pub(super) fn new(
+        setup: &'a RunSetup,
+        limits: &'a Limits,
+        transforms: Vec<PlannedTransform>,
+    ) -> Self {
+        let report = |one: &PlannedTransform| TransformReport {
+            name: one.name.clone(),
+            kind: one.kind.clone(),
+            ..TransformReport::default()
+        };
+        Self {
+            setup,
+            limits,
+            reports: transforms.iter().map(report).collect(),
+            transforms,
+            warnings: Vec::new(),
+        }
+    }
+
+    /// Sends one read through all transforms.
+    pub(super) fn send(&mut self, context: &ReadContext, batch: RecordBatch, say: Say) -> Outputs {
+        let mut outputs = Outputs {
+            nodes: HashMap::from([(context.source.clone(), vec![batch])]),
+            clock_offset_s: None,
+        };
+        for (transform, report) in self.transforms.iter_mut().zip(&mut self.reports) {
+            let inputs: Vec<RecordBatch> = outputs.of(&transform.inputs).cloned().collect();
+            let mut given = Vec::with_capacity(inputs.len());
+            for batch in inputs {
+                if say == Say::Remarks && matches!(transform.step, Step::Plugin(..)) {
+                    // It has nothing to say, and may be slow.
+                    given.push(batch);
+                    continue;
+                }
+                let operation = self.setup.operation(&transform.name);
+                let mut told = TransformReport::default();
+                match apply(transform, batch, context, operation, self.limits, &mut told) {
+                    Ok(outcome) => {
+                        let measured = outcome.clock_offset_s;
+                        outputs.clock_offset_s = outputs.clock_offset_s.or(measured);
+                        given.push(outcome.batch);
+                        for warning in outcome.warnings {
+                            // What is wrong with the pipeline is wrong for every read.
+                            let now = say != Say::Counts || warning.code.area() == 1;
+                            if now && !self.warnings.contains(&warning) {
+                                self.warnings.push(warning);
+                            }
+                        }
+                    }
+                    Err(problem) => report.error = Some(problem),
+                }
+                report.add(told, say);
+            }
+            if report.error.is_none() && !given.is_empty() {
+                outputs.nodes.insert(transform.name.clone(), given);
+            }
+        }
+        outputs
+    }
+
+    /// Whether a node below these has failed.
+    pub(super) fn failed(&self, upstream: &BTreeSet<&str>) -> bool {
+        self.reports
+            .iter()
+            .any(|report| report.error.is_some() && upstream.contains(report.name.as_str()))
+    }
+}
+
+impl TransformReport {
+    fn add(&mut self, told: Self, say: Say) {
+        if say != Say::Remarks {
+            self.taken += told.taken;
+            self.given += told.given;
+        }
+        if say != Say::Counts {
+            for note in told.notes {
+                if !self.notes.contains(&note) {
+                    self.notes.push(note);
+                }
+            }
+        }
+    }
+}
