@@ -59,6 +59,8 @@ pub(crate) enum Command {
     Dump(Dump),
     /// Show the clock of a meter, or set it
     Clock(Clock),
+    /// Destroy all readings in a meter, once they are known to be kept
+    Erase(Erase),
     /// List plugins
     Plugins(Plugins),
     /// Look for what stands between this computer and its meters
@@ -197,9 +199,30 @@ pub(crate) struct SetClock {
     /// What the meter shall show: `now`, or a local time as in 2026-05-30T18:05
     #[arg(default_value = "now", value_name = "WHEN")]
     pub(crate) when: String,
+    /// Keep what was read before in this journal, instead of the user's own
+    #[arg(long, value_name = "FILE")]
+    pub(crate) journal: Option<PathBuf>,
     /// Do not ask
     #[arg(short, long)]
     pub(crate) yes: bool,
+}
+
+#[derive(Debug, ClapArgs)]
+pub(crate) struct Erase {
+    #[command(flatten)]
+    pub(crate) meter: Meter,
+    /// The serial of the meter, as `glucopipe info` shows it
+    #[arg(long, value_name = "SERIAL")]
+    pub(crate) serial: String,
+    /// Keep what was read before in this journal, instead of the user's own
+    #[arg(long, value_name = "FILE")]
+    pub(crate) journal: Option<PathBuf>,
+    /// Do not ask
+    #[arg(short, long)]
+    pub(crate) yes: bool,
+    /// One JSON document on standard output
+    #[arg(long)]
+    pub(crate) json: bool,
 }
 
 #[derive(Debug, ClapArgs)]

@@ -3,6 +3,7 @@
 mod check;
 mod clock;
 mod dump;
+mod erase;
 mod help;
 mod listing;
 mod run;

@@ -1,14 +1,19 @@
 //! What the commands that change a meter share: the question, and the journal.
 
 use std::io::{self, BufRead};
+use std::path::{Path, PathBuf};
 use std::sync::mpsc::channel;
 use std::thread;
 
-use glucopipe_runtime::problem::{Code, Problem};
-use glucopipe_runtime::run::change::Keep;
+use glucopipe_runtime::device::normalise_serial;
+use glucopipe_runtime::journal::{Event, Journal};
+use glucopipe_runtime::problem::{Code, Place, Problem, Severity};
+use glucopipe_runtime::run::change::{Changed, Keep, record_keys};
 
+use super::run::default_journal;
 use crate::context::Context;
 use crate::exit::Exit;
+use crate::output::count;
 
 /// Asks whether to go on, unless that was said already; `word` is the answer that goes on. `Some` is what
 /// the command ends with instead.
@@ -54,10 +59,62 @@ fn read_answer(context: &Context) -> String {
     inbox.recv().unwrap_or_default()
 }
 
-/// Keeps what was read before a meter is changed.
-///
-/// # Errors
-/// When there is nowhere to keep it.
-pub(super) fn keep(_context: &Context) -> Result<Keep, Problem> {
-    Ok(Box::new(|_| Ok(())))
+/// The journal that the readings of a meter are kept in before it is changed.
+pub(super) struct Kept(PathBuf);
+
+impl Kept {
+    /// Opens the journal once, so that a bad one is known before the meter is asked.
+    ///
+    /// # Errors
+    /// When there is none and none can be made.
+    pub(super) fn open(named: Option<&Path>) -> Result<Self, Problem> {
+        let path = named.map_or_else(default_journal, |path| Ok(path.to_owned()))?;
+        Journal::open(&path)?;
+        Ok(Self(path))
+    }
+
+    /// Commits a read to the journal, and sees that the journal holds all of it.
+    pub(super) fn keep(&self) -> Keep {
+        let path = self.0.clone();
+        Box::new(move |read| {
+            let Some(came) = &read.came else {
+                return Ok(());
+            };
+            let mut journal = Journal::open(&path)?;
+            journal.record(&came.session, &came.readings, &read.report.set_aside)?;
+            let (family, serial) = (&came.session.family, &came.session.device.serial);
+            let keys = record_keys(&came.readings)?;
+            let missing = journal.missing(family, serial, keys.iter().map(String::as_str))?;
+            if missing.is_empty() {
+                return Ok(());
+            }
+            let count = count(missing.len() as u64, "record");
+            Err(Problem::error(
+                Code::CHANGE_REFUSED,
+                format!("the journal lacks {count} of the meter"),
+            )
+            .at(Place::Named(path.display().to_string()))
+            .kept("nothing was changed in the meter")
+            .hint("`glucopipe journal verify` looks for the reason"))
+        })
+    }
+
+    /// Notes what was done. The meter is changed already, so a failure is a warning.
+    pub(super) fn note(&self, context: &Context, changed: &Changed, event: &Event) {
+        let family = changed.before.driver.split('/').next().unwrap_or_default();
+        let serial = &changed.before.device.serial;
+        let noted = Journal::open(&self.0).and_then(|mut journal| {
+            journal.note(
+                family,
+                &normalise_serial(serial),
+                context.clock.now(),
+                event,
+            )
+        });
+        if let Err(mut problem) = noted {
+            problem.severity = Severity::Warning;
+            let problem = problem.kept("the meter was changed all the same");
+            context.output.problem(&problem);
+        }
+    }
 }

@@ -1,12 +1,13 @@
 //! `glucopipe clock` and `glucopipe clock set`.
 
 use chrono::NaiveDateTime;
+use glucopipe_runtime::journal::Event;
 use glucopipe_runtime::problem::{Code, Problem};
 use glucopipe_runtime::run::change::{Change, When};
 use glucopipe_runtime::run::query::{MeterInfo, query_clock};
 use serde_json::{Value, json};
 
-use super::change::{confirm, keep};
+use super::change::{Kept, confirm};
 use super::{Done, misused};
 use crate::args::{Clock, ClockAction, SetClock};
 use crate::context::{Context, selector};
@@ -73,7 +74,12 @@ fn set_clock(
     if let Some(exit) = confirm(context, set.yes, &question, "yes") {
         return Ok(exit);
     }
-    let changed = change.set_clock(when, keep(context)?)?;
+    let kept = Kept::open(set.journal.as_deref())?;
+    let changed = change.set_clock(when, kept.keep())?;
+    if let Some(after) = changed.after.device.clock {
+        let before = changed.before.device.clock;
+        kept.note(context, &changed, &Event::ClockSet { before, after });
+    }
     for warning in &changed.warnings {
         context.output.problem(warning);
     }

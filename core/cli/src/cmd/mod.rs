@@ -6,6 +6,7 @@ mod clock;
 mod devices;
 mod doctor;
 mod dump;
+mod erase;
 mod explain;
 mod info;
 mod plugins;
@@ -27,6 +28,7 @@ pub(crate) fn dispatch(context: &Context, command: Command) -> Exit {
         Command::Doctor(args) => doctor::doctor(context, &args),
         Command::Info(args) => info::info(context, &args),
         Command::Clock(args) => clock::clock(context, &args),
+        Command::Erase(args) => erase::erase(context, &args),
         Command::Dump(args) => dump::dump(context, &args),
         Command::Plugins(args) => plugins::plugins(context, &args),
         Command::Explain(args) => Ok(explain::explain(context, &args)),

@@ -3,7 +3,9 @@
 //! Both read the meter to its end first, in the conversation that changes it, and let the caller keep
 //! what was read before anything is changed.
 
+use arrow::array::RecordBatch;
 use chrono::{DateTime, NaiveDateTime};
+use glucopipe_sdk::batch::Texts;
 use glucopipe_sdk::driver::DeviceInfo;
 
 use super::conversation::{Conversation, Failure};
@@ -164,4 +166,17 @@ fn complete(mut read: SourceRead, label: &str) -> Result<SourceRead, Problem> {
     let because = |problem: Problem, reason: &String| problem.cause(reason.clone());
     let problem = read.report.reasons.iter().fold(problem, because);
     Err(problem.hint("run again"))
+}
+
+/// The record keys of a read.
+///
+/// # Errors
+/// When the read has no such column, which intake rules out.
+pub fn record_keys(readings: &RecordBatch) -> Result<Vec<String>, Problem> {
+    let keys = Texts::of(readings, "record_key")
+        .map_err(|error| Problem::error(Code::INTERNAL, error.message))?;
+    let rows = 0..readings.num_rows();
+    Ok(rows
+        .map(|row| keys.get(row).unwrap_or_default().to_owned())
+        .collect())
 }
