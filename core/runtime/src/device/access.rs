@@ -1,7 +1,5 @@
 //! Whether nodes may be opened, and what to say when not.
 
-use std::path::Path;
-
 use serde::Serialize;
 
 /// A node, and who may open it.
@@ -18,34 +16,34 @@ pub struct Node {
 }
 
 impl Node {
-    /// Looks at a node. What is no path in a file system is the system's own name, which it lets everybody
-    /// open or says so when it is opened.
-    pub(super) fn look(path: &str) -> Self {
-        let mut node = Self {
-            path: path.to_owned(),
-            owner: None,
-            mode: None,
-            accessible: true,
-        };
-        #[cfg(target_os = "linux")]
-        node.look_on_disk();
-        let _ = &mut node;
-        node
-    }
-
+    /// Looks at a node.
     #[cfg(target_os = "linux")]
-    fn look_on_disk(&mut self) {
+    pub(super) fn look(path: &str) -> Self {
         use std::os::unix::fs::MetadataExt;
 
         use rustix::fs::{Access, access};
 
-        let path = Path::new(&self.path);
-        self.accessible = access(path, Access::READ_OK | Access::WRITE_OK).is_ok();
-        if let Ok(found) = path.metadata() {
-            let user = name_of(Path::new("/etc/passwd"), found.uid());
-            let group = name_of(Path::new("/etc/group"), found.gid());
-            self.owner = Some(format!("{user}:{group}"));
-            self.mode = Some(format!("{:04o}", found.mode() & 0o7777));
+        let found = std::fs::metadata(path).ok();
+        Self {
+            path: path.to_owned(),
+            owner: found.as_ref().map(|found| {
+                let user = name_of("/etc/passwd", found.uid());
+                let group = name_of("/etc/group", found.gid());
+                format!("{user}:{group}")
+            }),
+            mode: found.map(|found| format!("{:04o}", found.mode() & 0o7777)),
+            accessible: access(path, Access::READ_OK | Access::WRITE_OK).is_ok(),
+        }
+    }
+
+    /// Other systems have names for devices, not nodes with owners; whether one may be opened shows when it is.
+    #[cfg(not(target_os = "linux"))]
+    pub(super) fn look(path: &str) -> Self {
+        Self {
+            path: path.to_owned(),
+            owner: None,
+            mode: None,
+            accessible: true,
         }
     }
 
@@ -89,7 +87,7 @@ fn user() -> Option<u32> {
 /// The name of an id in `/etc/passwd` or `/etc/group`, or the id. Owners of nodes are of the system, so other
 /// sources of names are not asked.
 #[cfg(target_os = "linux")]
-fn name_of(file: &Path, id: u32) -> String {
+fn name_of(file: &str, id: u32) -> String {
     let text = std::fs::read(file).unwrap_or_default();
     let text = String::from_utf8_lossy(&text);
     let mut lines = text.lines().map(|line| line.split(':'));
@@ -107,11 +105,11 @@ mod tests {
     #[test]
     fn owners_have_names_where_the_system_knows_them() {
         let folder = tempfile::tempdir().unwrap();
-        let file = folder.path().join("group");
+        let file = folder.path().join("group").display().to_string();
         std::fs::write(&file, "root:x:0:\nbroken\ndisk:x:6:me\n").unwrap();
         assert_eq!(name_of(&file, 6), "disk");
         assert_eq!(name_of(&file, 7), "7");
-        assert_eq!(name_of(&folder.path().join("none"), 0), "0");
+        assert_eq!(name_of("/none/such", 0), "0");
     }
 
     #[test]

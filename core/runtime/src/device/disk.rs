@@ -19,14 +19,21 @@ const SCSI_GENERIC: u32 = 21;
 pub(super) struct Disk {
     /// Its USB device, if it has one.
     pub(super) usb: Option<Usb>,
-    /// Name of its SCSI generic node, `sg3`, where the Linux kernel owns it.
-    pub(super) sg: Option<String>,
-    /// Name of its block node, `sdb`, likewise.
-    pub(super) block: Option<String>,
-    /// Device numbers of the disk and its partitions.
+    /// Its units, where the Linux kernel owns it; a meter has one.
+    pub(super) units: Vec<Unit>,
+    /// Device numbers, as `8:16`, of block nodes and their partitions.
     pub(super) volumes: Vec<String>,
     /// A program has taken it from the kernel.
     pub(super) taken: bool,
+}
+
+/// Nodes of a unit.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub(super) struct Unit {
+    /// Name of the SCSI generic node, `sg3`.
+    pub(super) sg: Option<String>,
+    /// Name of the block node, `sdb`.
+    pub(super) block: Option<String>,
 }
 
 /// The USB device of a disk.
@@ -95,17 +102,21 @@ impl Disk {
         let found = std::fs::metadata(path).ok()?;
         let name = path.strip_prefix("/dev/")?.to_owned();
         let generic = rustix::fs::major(found.rdev()) == SCSI_GENERIC;
-        match found.file_type() {
-            kind if kind.is_block_device() => Some(Self {
+        let unit = match found.file_type() {
+            kind if kind.is_block_device() => Unit {
                 block: Some(name),
-                ..Self::default()
-            }),
-            kind if kind.is_char_device() && generic => Some(Self {
+                ..Unit::default()
+            },
+            kind if kind.is_char_device() && generic => Unit {
                 sg: Some(name),
-                ..Self::default()
-            }),
-            _ => None,
-        }
+                ..Unit::default()
+            },
+            _ => return None,
+        };
+        Some(Self {
+            units: vec![unit],
+            ..Self::default()
+        })
     }
 
     /// Other systems have no nodes of disks that could be used.
@@ -120,10 +131,37 @@ impl Disk {
 
     /// All ways, the best first. What the kernel owns stays its own if that is possible.
     pub(super) fn routes(&self) -> Vec<Route> {
-        let kernel = self.sg.iter().chain(&self.block);
+        let kernel = self
+            .units
+            .iter()
+            .flat_map(|unit| unit.sg.iter().chain(&unit.block));
         let kernel = kernel.map(|name| Route::SgIo(format!("/dev/{name}")));
         let usb = self.usb.iter().map(|usb| Route::BulkOnly(usb.address));
         kernel.chain(usb).collect()
+    }
+
+    /// Whether the node is one of its partitions.
+    #[cfg(target_os = "linux")]
+    pub(super) fn has_partition(&self, path: &str) -> bool {
+        use std::os::unix::fs::{FileTypeExt, MetadataExt};
+
+        let block = std::fs::metadata(path).ok();
+        let block = block.filter(|found| found.file_type().is_block_device());
+        let number = block.map(|found| {
+            let number = found.rdev();
+            format!(
+                "{}:{}",
+                rustix::fs::major(number),
+                rustix::fs::minor(number)
+            )
+        });
+        number.is_some_and(|number| self.volumes.contains(&number)) && self.route_at(path).is_none()
+    }
+
+    /// Other systems have no nodes of partitions that could be used.
+    #[cfg(not(target_os = "linux"))]
+    pub(super) fn has_partition(&self, _path: &str) -> bool {
+        false
     }
 
     /// The way with this node.
@@ -142,7 +180,8 @@ impl Disk {
 
     /// Where a volume of it is mounted.
     pub(super) fn mounted(&self) -> Option<String> {
-        mounted(self.block.as_deref()?, &self.volumes)
+        let mut blocks = self.units.iter().filter_map(|unit| unit.block.as_deref());
+        blocks.find_map(|block| mounted(block, &self.volumes))
     }
 }
 
@@ -267,8 +306,10 @@ mod tests {
                 serial: None,
                 address: ADDRESS,
             }),
-            sg: Some("sg3".into()),
-            block: Some("sdb".into()),
+            units: vec![Unit {
+                sg: Some("sg3".into()),
+                block: Some("sdb".into()),
+            }],
             volumes: vec!["8:16".into()],
             taken: false,
         }
@@ -292,8 +333,7 @@ mod tests {
         assert_eq!(picked(&disk(), &all[1..], None), sg("/dev/sdb"));
         assert_eq!(picked(&disk(), &all[2..], None), usb);
         let free = Disk {
-            sg: None,
-            block: None,
+            units: Vec::new(),
             ..disk()
         };
         assert_eq!(picked(&free, &all, None), usb);

@@ -216,9 +216,11 @@ impl Finder<'_> {
         found: &[Found],
         all: &[Attached],
     ) -> Result<(Arc<Component>, Device), Problem> {
-        let at_path = found.iter().find(|found| found.has(path));
+        let has = |found: &&Found| found.has(path) || found.has_partition(path);
+        let at_path = found.iter().find(has);
         let plain = Disk::at(path);
         let (kind, disk) = match (at_path, &plain) {
+            (Some(found), _) if found.has_partition(path) => ("partition of USB disk", None),
             (Some(Found::Hid(_)), _) => ("HID device", None),
             (Some(Found::Scsi(disk)), _) => ("USB disk", Some(disk)),
             (None, Some(disk)) => ("disk", Some(disk)),

@@ -72,6 +72,11 @@ impl Found {
         }
     }
 
+    /// Whether the node is a partition of it.
+    pub(super) fn has_partition(&self, path: &str) -> bool {
+        matches!(self, Self::Scsi(disk) if disk.has_partition(path))
+    }
+
     /// Whether it has this node.
     pub(super) fn has(&self, path: &str) -> bool {
         match self {

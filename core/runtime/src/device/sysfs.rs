@@ -3,7 +3,7 @@
 use std::fs;
 use std::path::{Path, PathBuf};
 
-use super::disk::{Disk, Usb};
+use super::disk::{Disk, Unit, Usb};
 use crate::transport::scsi::usb::Address;
 use crate::transport::scsi::wire::CLASS;
 
@@ -52,14 +52,17 @@ fn usb_disk(device: &Path) -> Option<Disk> {
         units.sort();
         for unit in units {
             let node = |folder: &str| children(&unit.join(folder)).next();
-            disk.sg = disk.sg.or_else(|| name(&node("scsi_generic")?));
-            if let Some(block) = node("block").filter(|_| disk.block.is_none()) {
-                disk.block = name(&block);
-                disk.volumes = volumes(&block);
-            }
+            let (sg, block) = (node("scsi_generic"), node("block"));
+            disk.volumes
+                .extend(block.iter().flat_map(|block| volumes(block)));
+            disk.units.push(Unit {
+                sg: sg.and_then(|sg| name(&sg)),
+                block: block.and_then(|block| name(&block)),
+            });
         }
     }
-    (storage || disk.sg.is_some() || disk.block.is_some()).then_some(disk)
+    disk.units.retain(|unit| *unit != Unit::default());
+    (storage || !disk.units.is_empty()).then_some(disk)
 }
 
 /// Device numbers, as `8:16`, of a disk and its partitions.
@@ -154,8 +157,10 @@ mod tests {
                     serial: Some("ZXCV0042".into()),
                     address: Address { bus, device },
                 }),
-                sg: Some("sg3".into()),
-                block: Some("sdb".into()),
+                units: vec![Unit {
+                    sg: Some("sg3".into()),
+                    block: Some("sdb".into()),
+                }],
                 volumes: vec!["8:16".into(), "8:17".into()],
                 taken: false,
             }]
@@ -166,10 +171,17 @@ mod tests {
     fn a_disk_that_the_kernel_does_not_own_has_no_nodes_of_the_kernel() {
         let sys = sysfs(METER);
         let disks = usb_disks(sys.path()).unwrap();
-        assert_eq!(
-            (disks.len(), &disks[0].sg, &disks[0].block),
-            (1, &None, &None)
-        );
+        assert_eq!((disks.len(), &disks[0].units), (1, &Vec::new()));
+    }
+
+    #[test]
+    fn every_unit_of_a_disk_is_seen() {
+        let second = "1-4/1-4:1.0/host6/target6:0:0/6:0:0:1/scsi_generic/sg4/dev";
+        let sys = sysfs(&[METER, KERNEL, &[(second, "21:4")]].concat());
+        let disk = usb_disks(sys.path()).unwrap().remove(0);
+        let nodes: Vec<String> = disk.routes().iter().map(|route| route.node()).collect();
+        let all = ["/dev/sg3", "/dev/sdb", "/dev/sg4", "/dev/bus/usb/001/012"];
+        assert_eq!(nodes, all);
     }
 
     #[test]
