@@ -28,6 +28,17 @@ pub trait Peer: Send {
     /// What the driver's read shall fail with.
     fn read(&mut self) -> Result<Option<Vec<u8>>>;
 
+    /// As [`Peer::read`], waiting up to `wait_ms` of the host's time; also says how much of it went by.
+    /// Only a device that acts on its own has a reason to say it differently.
+    ///
+    /// # Errors
+    /// As [`Peer::read`].
+    fn read_within(&mut self, wait_ms: u32) -> Result<(Option<Vec<u8>>, u32)> {
+        let bytes = self.read()?;
+        let waited = if bytes.is_none() { wait_ms } else { 0 };
+        Ok((bytes, waited))
+    }
+
     /// Runs a SCSI command.
     ///
     /// # Errors
@@ -222,11 +233,15 @@ unsafe extern "C" fn read(
             let (kind, peer) = state.peer.as_mut().ok_or_else(gone)?;
             let kind = *kind;
             if state.unread.is_empty() {
-                match peer.read()? {
+                let (bytes, waited) = match kind {
+                    Kind::File => (peer.read()?, 0),
+                    _ => peer.read_within(timeout_ms)?,
+                };
+                state.wait(waited);
+                match bytes {
                     Some(bytes) => state.unread = bytes,
                     None if kind == Kind::File => {}
                     None => {
-                        state.wait(timeout_ms);
                         let message = format!("no answer after {timeout_ms} ms");
                         return Err(Error::new(Status::Timeout, message));
                     }
