@@ -1,5 +1,7 @@
 //! What a component says about itself, and configuration types.
 
+use std::collections::BTreeMap;
+
 use schemars::{JsonSchema, Schema, SchemaGenerator, json_schema};
 use serde::{Deserialize, Serialize};
 
@@ -26,6 +28,8 @@ pub(crate) struct About<'a> {
     pub(crate) config_schema: Schema,
     #[serde(skip_serializing_if = "<[_]>::is_empty")]
     pub(crate) devices: &'a [Device],
+    #[serde(skip_serializing_if = "BTreeMap::is_empty")]
+    pub(crate) lacks: BTreeMap<&'a str, &'a str>,
 }
 
 /// Configuration of a component without keys of its own.

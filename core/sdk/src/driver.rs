@@ -25,6 +25,8 @@ pub trait Driver: 'static {
     const SETS_CLOCK: bool = false;
     /// Whether [`Session::erase`] works.
     const ERASES: bool = false;
+    /// Why `get_clock`, `set_clock` or `erase` does not, for people: `("erase", "no command …")`.
+    const LACKS: &'static [(&'static str, &'static str)] = &[];
 
     /// Keys of its own in `[sources.NAME]`; doc comments become the descriptions users see.
     type Config: DeserializeOwned + JsonSchema;

@@ -1,5 +1,6 @@
 //! `export_plugin!`: from trait implementations to the one symbol of a plugin.
 
+use std::collections::BTreeMap;
 use std::ffi::CString;
 use std::mem::size_of;
 use std::sync::OnceLock;
@@ -65,6 +66,7 @@ pub fn driver<D: Driver>() -> Static<abi::gp_component> {
         summary: D::SUMMARY,
         config_schema: config_schema::<D::Config>(),
         devices: D::DEVICES,
+        lacks: D::LACKS.iter().copied().collect(),
     };
     let table: &'static abi::gp_driver = &ffi::driver::Table::<D>::TABLE;
     component(abi::GP_KIND_DRIVER, about, (&raw const *table).cast())
@@ -77,6 +79,7 @@ pub fn exporter<E: Exporter>() -> Static<abi::gp_component> {
         summary: E::SUMMARY,
         config_schema: config_schema::<E::Config>(),
         devices: &[],
+        lacks: BTreeMap::new(),
     };
     let table: &'static abi::gp_exporter = &ffi::exporter::Table::<E>::TABLE;
     component(abi::GP_KIND_EXPORTER, about, (&raw const *table).cast())
@@ -89,6 +92,7 @@ pub fn transform<T: Transform>() -> Static<abi::gp_component> {
         summary: T::SUMMARY,
         config_schema: config_schema::<T::Config>(),
         devices: &[],
+        lacks: BTreeMap::new(),
     };
     let table: &'static abi::gp_transform = &ffi::transform::Table::<T>::TABLE;
     component(abi::GP_KIND_TRANSFORM, about, (&raw const *table).cast())

@@ -1,5 +1,7 @@
 //! What a component says about itself, parsed and checked.
 
+use std::collections::BTreeMap;
+
 use serde::Deserialize;
 use serde_json::Value;
 
@@ -37,6 +39,9 @@ pub struct About {
     /// Devices a driver knows.
     #[serde(default)]
     pub devices: Vec<KnownDevice>,
+    /// Why a driver lacks a member of its table, by the member.
+    #[serde(default)]
+    pub lacks: BTreeMap<String, String>,
 }
 
 fn any_object() -> Value {

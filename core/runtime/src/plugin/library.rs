@@ -81,6 +81,15 @@ impl Ability {
             Self::Erase => "erase",
         }
     }
+
+    /// The member of the driver's table.
+    fn member(self) -> &'static str {
+        match self {
+            Self::ReadClock => "get_clock",
+            Self::SetClock => "set_clock",
+            Self::Erase => "erase",
+        }
+    }
 }
 
 impl Component {
@@ -101,6 +110,11 @@ impl Component {
         ];
         let known = known.into_iter().filter(|(_, known)| *known);
         known.map(|(ability, _)| ability).collect()
+    }
+
+    /// Why a driver cannot do this, in its own words.
+    pub fn lacks(&self, ability: Ability) -> Option<&str> {
+        self.about.lacks.get(ability.member()).map(String::as_str)
     }
 
     pub(crate) fn driver(&self) -> Option<&abi::gp_driver> {

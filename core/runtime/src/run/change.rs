@@ -134,8 +134,10 @@ fn refused(title: String) -> Problem {
 fn cannot(label: &str, job: &SourceJob, ability: Ability) -> Problem {
     let (driver, word) = (&job.component.id, ability.word());
     let title = format!("driver `{driver}` has no `{word}`");
+    let unknown = || format!("no command of {label} that does so is known");
+    let why = job.component.lacks(ability);
     Problem::error(Code::DEVICE_UNSUPPORTED, title)
-        .cause(format!("no command of {label} that does so is known"))
+        .cause(why.map_or_else(unknown, str::to_owned))
         .kept("nothing was changed in the meter")
         .hint("the meter's own menu may have a way")
 }
