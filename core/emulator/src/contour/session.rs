@@ -108,7 +108,12 @@ impl ContourMeter {
                 meter.state = State::Command(Step::Ready);
                 meter.await_message();
             }
-            Found::Enq => meter.offer_again(),
+            // It is there when the host comes, however slow the meter is.
+            Found::Enq => {
+                meter.outbox.push_message(&[ENQ], 0, false);
+                meter.state = State::Offering;
+                meter.await_answer();
+            }
         }
         meter
     }
