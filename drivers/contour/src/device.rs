@@ -1,10 +1,11 @@
 //! What the host is told about meters: the list for detection, and the one that answered.
 
-use glucopipe_sdk::chrono::{NaiveDate, NaiveDateTime};
+use glucopipe_sdk::chrono::{Datelike, NaiveDate, NaiveDateTime, Timelike};
 use glucopipe_sdk::component::Device;
 use glucopipe_sdk::driver::DeviceInfo;
 use glucopipe_sdk::serde_json::{Map, Value, json};
 
+use crate::protocol::command::YEARS;
 use crate::protocol::header::Header;
 use crate::protocol::local_time::LocalTime;
 use crate::protocol::model::{Link, MODELS, VENDOR_ID};
@@ -114,6 +115,21 @@ pub(crate) fn civil_time(time: LocalTime) -> Option<NaiveDateTime> {
         time.minute.into(),
         time.second.unwrap_or(0).into(),
     )
+}
+
+/// Turns a time of the SDK into the meter's; `None` for a year that its clock does not know.
+pub(crate) fn meter_time(local: NaiveDateTime) -> Option<LocalTime> {
+    let small = |number: u32| u8::try_from(number).ok();
+    Some(LocalTime {
+        year: u16::try_from(local.year())
+            .ok()
+            .filter(|year| YEARS.contains(year))?,
+        month: small(local.month())?,
+        day: small(local.day())?,
+        hour: small(local.hour())?,
+        minute: small(local.minute())?,
+        second: None,
+    })
 }
 
 fn resolution_s(clock: LocalTime) -> u32 {

@@ -1,29 +1,20 @@
-//! The driver as the host calls it: moves bytes between the host's link and the session machine.
-//!
-//! All time is the host's, so that a virtual meter runs on virtual time. Which byte to answer is
-//! decided in [`crate::session`] alone. Neither log lines nor messages hold readings or serials.
+//! The driver as the host calls it. Neither log lines nor messages hold readings or serials.
 
 use std::vec;
 
+use glucopipe_sdk::chrono::NaiveDateTime;
 use glucopipe_sdk::component::{Device, NoConfig};
-use glucopipe_sdk::driver::{DeviceInfo, Download, Driver, Query, ReadReport, Session};
+use glucopipe_sdk::driver::{Clock, DeviceInfo, Download, Driver, Query, ReadReport, Session};
 use glucopipe_sdk::link::{Kind, Link};
 use glucopipe_sdk::reading::Reading;
-use glucopipe_sdk::{Error, Level, Op, Result, Status};
+use glucopipe_sdk::{Error, Level, Op, Result};
 
-use crate::device;
 use crate::protocol::completeness::Interruption;
-use crate::protocol::report::{self as hid, REPORT_LEN};
 use crate::reading::Decoded;
 use crate::report::report;
-use crate::session::{Goal, Machine, Step};
-
-/// Longest wait for the meter to take a report.
-const WRITE_MS: u32 = 2_000;
-/// Target of all log lines.
-const LOG: &str = "contour";
-/// What to do about a meter that does not talk (other programs: only that clears its display of E86).
-const ADVICE: &str = "unplug the meter, plug it in again, and try once more";
+use crate::session::{Goal, Machine};
+use crate::talk::{LOG, Talk};
+use crate::{clock, device};
 
 /// The driver of the Contour family.
 #[derive(Debug)]
@@ -33,6 +24,13 @@ impl Driver for Contour {
     const ID: &'static str = "contour";
     const SUMMARY: &'static str = "Ascensia and Bayer Contour meters on USB";
     const DEVICES: &'static [Device] = device::DEVICES;
+    const READS_CLOCK: bool = true;
+    const SETS_CLOCK: bool = true;
+    const LACKS: &'static [(&'static str, &'static str)] = &[(
+        "erase",
+        "no command that erases meters of this family is publicly documented, and none is guessed; \
+         the way is the meter's own menu",
+    )];
 
     type Config = NoConfig;
     type Session = ContourSession;
@@ -78,162 +76,28 @@ impl Session for ContourSession {
             }
         }
     }
+
+    fn clock(&mut self, op: &Op) -> Result<Clock> {
+        op.progress(0, 0, "waiting for the meter");
+        let mut talk = self.talk(op, Goal::Command)?;
+        let shown = clock::show(op, &mut talk);
+        talk.close(op);
+        shown
+    }
+
+    fn set_clock(&mut self, op: &Op, local: NaiveDateTime) -> Result<()> {
+        op.progress(0, 0, "waiting for the meter");
+        let mut talk = self.talk(op, Goal::Command)?;
+        let set = clock::set(op, &mut talk, local);
+        talk.close(op);
+        set
+    }
 }
 
 impl ContourSession {
     fn talk(&mut self, op: &Op, goal: Goal) -> Result<Talk<'_>> {
-        op.check()?;
-        if self.link.is_none() {
-            self.link = Some(op.open_link(Kind::Hid)?);
-        }
-        Ok(Talk {
-            link: &mut self.link,
-            machine: Machine::new(goal, op.monotonic_ms()),
-            device: None,
-            failure: None,
-        })
+        Talk::start(op, &mut self.link, goal)
     }
-}
-
-/// One conversation over the link.
-struct Talk<'s> {
-    link: &'s mut Option<Link>,
-    machine: Machine,
-    device: Option<DeviceInfo>,
-    failure: Option<Error>,
-}
-
-impl Talk<'_> {
-    /// Does what the machine says until `done`, the end, or a cancellation. A dead link is the
-    /// machine's end and no error here.
-    fn run(&mut self, op: &Op, done: fn(&Machine) -> bool) -> Result<()> {
-        while !done(&self.machine) {
-            op.check()?;
-            if !self.step(op)? {
-                break;
-            }
-        }
-        Ok(())
-    }
-
-    /// Leaves the meter idle; works although the operation was cancelled.
-    fn close(&mut self, op: &Op) {
-        op.begin_closing();
-        if !self.machine.is_over() {
-            op.log(Level::Debug, LOG, "leaving the session");
-            self.machine.cancel(op.monotonic_ms());
-        }
-        // Once closing, a cancellation is a refusal of the link, and the machine ends with it.
-        while self.step(op).unwrap_or_else(|error| {
-            self.fail(op, error);
-            false
-        }) {}
-    }
-
-    /// Does one thing; false at the end.
-    fn step(&mut self, op: &Op) -> Result<bool> {
-        let headers = self.machine.headers();
-        let step = self.machine.poll(op.monotonic_ms());
-        if self.machine.headers() != headers {
-            self.device = self
-                .machine
-                .header()
-                .map(|header| device::info(header, op.utc_us()));
-            op.log(Level::Debug, LOG, "a valid header arrived");
-        }
-        let outcome = match step {
-            Step::Done => return Ok(false),
-            Step::Send(byte) => self.send(op, byte),
-            Step::Wait { until } => self.receive(op, until),
-        };
-        match outcome {
-            Ok(()) => Ok(true),
-            Err(error) if error.status == Status::Cancelled => {
-                if let Step::Send(byte) = step {
-                    self.machine.unsent(byte);
-                }
-                Err(error)
-            }
-            Err(error) => {
-                self.fail(op, error);
-                Ok(false)
-            }
-        }
-    }
-
-    fn send(&mut self, op: &Op, byte: u8) -> Result<()> {
-        op.log(Level::Trace, LOG, &format!("sent {byte:02x}"));
-        let Some(link) = self.link else {
-            return Err(no_link());
-        };
-        for body in hid::encode(&[byte]) {
-            link.write(op, WRITE_MS, &body)?;
-        }
-        Ok(())
-    }
-
-    fn receive(&mut self, op: &Op, until: u64) -> Result<()> {
-        let Some(link) = self.link else {
-            return Err(no_link());
-        };
-        let left = until.saturating_sub(op.monotonic_ms());
-        let mut body = [0; REPORT_LEN];
-        let got = link.read(op, u32::try_from(left).unwrap_or(u32::MAX), &mut body);
-        let now = op.monotonic_ms();
-        match got {
-            Ok(len) => match hid::decode(body.get(..len).unwrap_or_default()) {
-                Ok(payload) => {
-                    op.log(Level::Trace, LOG, &format!("got {} bytes", payload.len()));
-                    self.machine.receive(payload, now);
-                }
-                Err(error) => {
-                    op.log(Level::Debug, LOG, &error.to_string());
-                    self.machine.bad_report(now);
-                }
-            },
-            // Whatever the clock says, the wait is over: so each loop here comes to an end.
-            Err(error) if error.status == Status::Timeout => self.machine.pass(until),
-            Err(error) => return Err(error),
-        }
-        Ok(())
-    }
-
-    /// The link is dead: nothing more can be sent.
-    fn fail(&mut self, op: &Op, error: Error) {
-        op.log(Level::Debug, LOG, "the link is dead");
-        self.machine.lost();
-        *self.link = None;
-        self.failure = Some(error);
-    }
-
-    /// The meter that answered, or why there is none.
-    fn device(&mut self) -> Result<DeviceInfo> {
-        if let Some(device) = self.device.take() {
-            return Ok(device);
-        }
-        let error = match self.failure.take() {
-            Some(error) => return Err(error),
-            None if self.machine.has_answered() => Error::new(
-                Status::Protocol,
-                format!("the meter answered, but sent no valid header: {ADVICE}"),
-            ),
-            None => Error::new(Status::Timeout, format!("no answer after 15 s: {ADVICE}")),
-        };
-        Err(error.retryable())
-    }
-
-    /// The same for a read: no reading can be told from another meter's without a serial.
-    fn identified(&mut self) -> Result<DeviceInfo> {
-        let device = self.device()?;
-        if device.serial.is_empty() {
-            return Err(Error::new(Status::Protocol, "the meter told no serial"));
-        }
-        Ok(device)
-    }
-}
-
-fn no_link() -> Error {
-    Error::new(Status::Lost, "the connection to the meter broke")
 }
 
 /// A read in progress: first the whole transmission, then its readings.

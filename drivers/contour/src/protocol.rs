@@ -2,8 +2,10 @@
 //!
 //! The layers, from the wire upwards: [`report`] (HID reports) → [`token`] (the byte stream) →
 //! [`frame`], [`sequence`] and [`join`] (LIS1-A) → [`header`], [`record`], [`result`] (LIS2-A) →
-//! [`completeness`]. Which byte to answer, and when, is not decided here.
+//! [`completeness`]; beside them [`command`], the command mode. Which byte to answer, and when, is not
+//! decided here.
 
+pub mod command;
 pub mod completeness;
 pub mod decimal;
 pub mod frame;

@@ -2,13 +2,15 @@
 //!
 //! No input or output and no clock: the caller passes what arrived and what time it is, and does
 //! what [`Machine::poll`] says. The phases are in [`opening`] (wake-up ladder, refusal), [`transfer`]
-//! (data) and [`leaving`] (drain). Facts: LIS1-A, captured Contour USB and Next Link dialogues.
+//! (data), [`command`] (command mode) and [`leaving`] (drain). Facts: LIS1-A, captured Contour USB and
+//! Next Link dialogues.
 //!
 //! The records of one transmission are collected here, and a frame is stored before it is
 //! acknowledged. They are handed out only when the transmission is over: until then a restart of
 //! the meter may take all of them back, and an order record may still turn one into a control test.
 
 mod collection;
+mod command;
 mod leaving;
 mod opening;
 mod transfer;
@@ -22,12 +24,15 @@ use std::collections::VecDeque;
 use std::mem;
 
 pub(crate) use collection::{Collection, Kept};
+pub(crate) use command::Reply;
 use leaving::{Leave, Patience, Then};
 use opening::RUNG_MS;
 
+use crate::protocol::command::Command;
 use crate::protocol::completeness::{Interruption, Tally};
 use crate::protocol::header::Header;
 use crate::protocol::join::Joiner;
+use crate::protocol::model::{LADDER, Ladder};
 use crate::protocol::record::Decoder;
 use crate::protocol::sequence::Sequence;
 use crate::protocol::token::{Token, Tokeniser};
@@ -50,18 +55,41 @@ pub(crate) enum Goal {
     Read,
     /// The header alone; the transfer of the records is refused.
     Header,
+    /// Command mode; the transfer of the records is refused before it.
+    Command,
+}
+
+/// One message to the meter.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Message {
+    /// A wake-up, or an answer.
+    Byte(u8),
+    /// Something in command mode.
+    Command(Command),
+}
+
+impl Message {
+    /// Returns what to send.
+    pub(crate) fn bytes(self) -> Vec<u8> {
+        match self {
+            Self::Byte(byte) => vec![byte],
+            Self::Command(command) => command.bytes(),
+        }
+    }
 }
 
 /// What the caller does next.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Step {
-    /// Send this one byte.
-    Send(u8),
+    /// Send this.
+    Send(Message),
     /// Wait for a report, but not longer than until this time.
     Wait {
         /// Time in milliseconds, on the caller's clock.
         until: u64,
     },
+    /// Say something in command mode, or leave it: see [`Machine::say`].
+    Command,
     /// The conversation is over.
     Done,
 }
@@ -69,7 +97,7 @@ pub(crate) enum Step {
 /// Numbers of the conversation that no record tells.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub(crate) struct Traffic {
-    /// Bytes sent, each of them one message.
+    /// Messages sent.
     pub(crate) sent: u32,
     /// Frames accepted.
     pub(crate) frames: u32,
@@ -94,6 +122,10 @@ enum Phase {
     FirstFrame { raw: Vec<u8>, good: bool },
     /// The transfer was refused; EOT should come.
     Refusing { tries: u32 },
+    /// Command mode was asked for.
+    Entering { tries: u32 },
+    /// In command mode.
+    Command,
     /// A transmission is running.
     Data,
     /// The terminator was acknowledged; EOT may come.
@@ -119,10 +151,11 @@ enum AfterQuiet {
 #[derive(Debug)]
 pub(crate) struct Machine {
     goal: Goal,
+    ladder: Ladder,
     phase: Phase,
     now: u64,
     deadline: u64,
-    outbox: VecDeque<u8>,
+    outbox: VecDeque<Message>,
     tokeniser: Tokeniser,
     /// When the last token ended or a frame began.
     border: u64,
@@ -133,6 +166,7 @@ pub(crate) struct Machine {
     open: bool,
     opening: opening::State,
     transfer: transfer::State,
+    command: command::State,
     header: Option<Header>,
     headers: u32,
     sequence: Sequence,
@@ -148,6 +182,7 @@ impl Machine {
     pub(crate) fn new(goal: Goal, now: u64) -> Self {
         Self {
             goal,
+            ladder: LADDER,
             phase: Phase::Quiet {
                 give_up: now.saturating_add(QUIET_MAX_MS),
                 then: AfterQuiet::Start,
@@ -161,6 +196,7 @@ impl Machine {
             open: true,
             opening: opening::State::default(),
             transfer: transfer::State::default(),
+            command: command::State::default(),
             header: None,
             headers: 0,
             sequence: Sequence::new(),
@@ -172,15 +208,23 @@ impl Machine {
         }
     }
 
+    /// The same conversation with a meter that is best woken in this order.
+    pub(crate) fn with_ladder(self, ladder: Ladder) -> Self {
+        Self { ladder, ..self }
+    }
+
     /// Says what to do now. Call it again after each byte sent, each report and each wait.
     pub(crate) fn poll(&mut self, now: u64) -> Step {
         self.now = self.now.max(now);
         loop {
-            if let Some(byte) = self.outbox.pop_front() {
-                return Step::Send(byte);
+            if let Some(message) = self.outbox.pop_front() {
+                return Step::Send(message);
             }
             if matches!(self.phase, Phase::Over) {
                 return Step::Done;
+            }
+            if self.is_in_command_mode() && !self.command.is_waiting() {
+                return Step::Command;
             }
             if let Some(token) = self.tokeniser.next() {
                 self.token(token);
@@ -193,9 +237,9 @@ impl Machine {
         }
     }
 
-    /// Takes a byte back that [`Step::Send`] gave and the link refused: it is sent first, later.
-    pub(crate) fn unsent(&mut self, byte: u8) {
-        self.outbox.push_front(byte);
+    /// Takes a message back that [`Step::Send`] gave and the link refused: it is sent first, later.
+    pub(crate) fn unsent(&mut self, message: Message) {
+        self.outbox.push_front(message);
     }
 
     /// Takes the payload of a report.
@@ -238,6 +282,8 @@ impl Machine {
                 self.deadline = self.now.saturating_add(QUIET_MS).min(give_up);
                 return;
             }
+            // What it was part of does not come: silence says so.
+            Phase::Entering { .. } | Phase::Command => return,
             Phase::Ended | Phase::Leaving(_) | Phase::Over => return,
         };
         let give_up = self.now.saturating_add(QUIET_MAX_MS);
@@ -260,9 +306,16 @@ impl Machine {
         let answer_due = match &self.phase {
             Phase::Over | Phase::Ended => return,
             Phase::Leaving(leave) if leave.is_last() => self.deadline,
-            Phase::Waking | Phase::FirstFrame { .. } | Phase::Refusing { .. } => {
+            Phase::Waking
+            | Phase::FirstFrame { .. }
+            | Phase::Refusing { .. }
+            | Phase::Entering { .. } => {
                 self.interrupt(Interruption::Cancelled);
                 self.deadline
+            }
+            Phase::Command => {
+                self.leave_command();
+                return;
             }
             _ => {
                 self.interrupt(Interruption::Cancelled);
@@ -270,7 +323,8 @@ impl Machine {
             }
         };
         // An ACK that is still to be sent is owed; a wake-up is not.
-        self.outbox.retain(|byte| *byte != WAKE_UP);
+        self.outbox
+            .retain(|message| *message != Message::Byte(WAKE_UP));
         self.leave(Patience::Short, Then::Stop);
         self.deadline = self.deadline.max(answer_due);
     }
@@ -358,6 +412,8 @@ impl Machine {
         match self.phase {
             Phase::Waking | Phase::FirstFrame { .. } => self.opening_token(token),
             Phase::Refusing { tries } => self.refusing_token(token, tries),
+            Phase::Entering { tries } => self.entering_token(token, tries),
+            Phase::Command => self.command_token(token),
             Phase::Data => self.data_token(token),
             Phase::Ended | Phase::Leaving(_) => self.leaving_token(token),
             Phase::Quiet { .. } | Phase::Over => {}
@@ -377,6 +433,11 @@ impl Machine {
             Phase::Waking => self.waking_silence(),
             Phase::FirstFrame { raw, good } => self.first_frame_alone(&raw, good),
             Phase::Refusing { tries } => self.refuse(tries),
+            Phase::Entering { tries } => self.enter(tries),
+            Phase::Command => {
+                self.phase = Phase::Command;
+                self.command_silence();
+            }
             Phase::Data => {
                 self.phase = Phase::Data;
                 self.data_silence();
@@ -392,7 +453,7 @@ impl Machine {
         if byte == Control::Eot.byte() {
             self.open = false;
         }
-        self.outbox.push_back(byte);
+        self.outbox.push_back(Message::Byte(byte));
     }
 
     fn ack(&mut self) {

@@ -2,6 +2,7 @@
 
 use std::sync::{Arc, Mutex};
 
+use glucopipe_sdk::Status;
 use glucopipe_sdk::serde_json::json;
 use glucopipe_sdk::testing::{Peer, TestHost, TestSession};
 

@@ -5,6 +5,8 @@
 
 use std::fmt;
 
+use super::{Control, WAKE_UP};
+
 /// USB vendor id of all meters of the family.
 pub const VENDOR_ID: u16 = 0x1a79;
 
@@ -19,9 +21,30 @@ pub struct Model {
     pub name: &'static str,
     /// How it is attached.
     pub link: Link,
+    /// What is tried in turn to wake it.
+    pub ladder: Ladder,
     /// How well it is known.
     pub evidence: Evidence,
 }
+
+/// What is tried in turn to wake a meter: four bytes, because each finds a meter in another state.
+pub type Ladder = [u8; 4];
+
+/// The order for a meter that is not in the table, and for those that X wakes (captured: X wakes the
+/// Next Link; NAK ends an offer).
+pub const LADDER: Ladder = [WAKE_UP, EOT, ACK, NAK];
+/// The same for meters that EOT wakes (captured: the Contour USB).
+const EOT_FIRST: Ladder = [EOT, WAKE_UP, ACK, NAK];
+/// The same for meters that ACK wakes (other programs).
+const ACK_FIRST: Ladder = [ACK, WAKE_UP, EOT, NAK];
+/// The same, for meters that another program spares the EOT on the way to command mode.
+const ACK_FIRST_EOT_LAST: Ladder = [ACK, WAKE_UP, NAK, EOT];
+/// The same for one of those that X wakes as well.
+const X_FIRST_EOT_LAST: Ladder = [WAKE_UP, ACK, NAK, EOT];
+
+const EOT: u8 = Control::Eot.byte();
+const ACK: u8 = Control::Ack.byte();
+const NAK: u8 = Control::Nak.byte();
 
 /// How a meter is attached.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -64,6 +87,7 @@ const fn hid(
     product_id: u16,
     product_code: &'static str,
     name: &'static str,
+    ladder: Ladder,
     evidence: Evidence,
 ) -> Model {
     Model {
@@ -71,6 +95,7 @@ const fn hid(
         product_code,
         name,
         link: Link::Hid,
+        ladder,
         evidence,
     }
 }
@@ -81,49 +106,68 @@ const fn serial(product_code: &'static str, name: &'static str, evidence: Eviden
         product_code,
         name,
         link: Link::SerialCable,
+        ladder: LADDER,
         evidence,
     }
 }
 
 /// All known meters. The names of the serial meters are their product codes.
 pub const MODELS: &[Model] = &[
-    hid(0x6002, "7390", "Contour USB", Evidence::Captured),
+    hid(0x6002, "7390", "Contour USB", EOT_FIRST, Evidence::Captured),
     hid(
         0x6200,
         "6200",
         "Contour Next Link",
+        LADDER,
         Evidence::CapturedInPart,
     ),
     hid(
         0x6210,
         "6210",
         "Contour Next Link 2.4",
+        ACK_FIRST,
         Evidence::OtherPrograms,
     ),
     hid(
         0x6300,
         "6300",
         "Contour Next Link (mmol/L)",
+        LADDER,
         Evidence::OtherPrograms,
     ),
-    hid(0x7350, "7350", "Contour Next", Evidence::CapturedInPart),
-    hid(0x7410, "7410", "Contour Next USB", Evidence::Captured),
+    hid(
+        0x7350,
+        "7350",
+        "Contour Next",
+        ACK_FIRST,
+        Evidence::CapturedInPart,
+    ),
+    hid(
+        0x7410,
+        "7410",
+        "Contour Next USB",
+        LADDER,
+        Evidence::Captured,
+    ),
     hid(
         0x7800,
         "7800",
         "Contour Next One or Contour Plus One",
+        ACK_FIRST_EOT_LAST,
         Evidence::Captured,
     ),
     hid(
         0x7900,
         "7900",
         "Contour Next (2021)",
+        ACK_FIRST_EOT_LAST,
         Evidence::OtherPrograms,
     ),
     hid(
         0x7950,
         "7950",
         "Contour Plus Blue or Contour Care",
+        X_FIRST_EOT_LAST,
         Evidence::OtherPrograms,
     ),
     serial("7150", "Contour 7150", Evidence::CapturedInPart),
@@ -178,6 +222,23 @@ mod tests {
         assert_eq!(Model::by_product_id(0x6002).unwrap().product_code, "7390");
         assert_eq!(Model::by_product_id(0x7390), None);
         assert_eq!(Model::by_product_code("7390").unwrap().name, "Contour USB");
+    }
+
+    #[test]
+    fn every_ladder_has_the_same_four_rungs() {
+        let sorted = |mut ladder: Ladder| {
+            ladder.sort_unstable();
+            ladder
+        };
+        for model in MODELS {
+            assert_eq!(sorted(model.ladder), sorted(LADDER), "{}", model.name);
+        }
+        let spared: Vec<_> = MODELS
+            .iter()
+            .filter(|model| model.ladder[3] == EOT)
+            .map(|model| model.product_code)
+            .collect();
+        assert_eq!(spared, ["7800", "7900", "7950"]);
     }
 
     #[test]

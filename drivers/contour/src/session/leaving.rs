@@ -72,6 +72,11 @@ impl Leave {
     pub(super) fn cut(&self) -> u64 {
         self.cut
     }
+
+    /// Wakes the meter again afterwards.
+    pub(super) fn come_again(&mut self) {
+        self.then = Then::WakeUp;
+    }
 }
 
 impl Machine {
@@ -126,6 +131,16 @@ impl Machine {
         self.deadline = self.now;
     }
 
+    /// Goes out of a meter that goes on by itself, with what it has just said.
+    pub(super) fn arrest(&mut self, token: Token) {
+        let in_data = matches!(token, Token::Frame(_));
+        self.settle();
+        if let Phase::Leaving(leave) = &mut self.phase {
+            leave.in_data = in_data;
+        }
+        self.leaving_token(token);
+    }
+
     pub(super) fn leaving_token(&mut self, token: Token) {
         let Phase::Leaving(mut leave) = self.phase else {
             self.ended_token(token);
@@ -176,14 +191,7 @@ impl Machine {
                 self.ack();
                 self.open = false;
             }
-            Token::Control(Control::Enq) | Token::Frame(_) => {
-                let in_data = token != Token::Control(Control::Enq);
-                self.settle();
-                if let Phase::Leaving(leave) = &mut self.phase {
-                    leave.in_data = in_data;
-                }
-                self.leaving_token(token);
-            }
+            Token::Control(Control::Enq) | Token::Frame(_) => self.arrest(token),
             // Noise behind the end means nothing.
             _ => self.open = false,
         }
@@ -213,7 +221,7 @@ impl Machine {
     }
 
     /// Sends EOT; after the last one the meter has no more say.
-    fn hang_up(&mut self, leave: &mut Leave) {
+    pub(super) fn hang_up(&mut self, leave: &mut Leave) {
         self.send(Control::Eot.byte());
         leave.eots_left = leave.eots_left.saturating_sub(1);
         if leave.eots_left == 0 {

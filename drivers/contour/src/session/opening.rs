@@ -4,19 +4,11 @@
 //! ACK of a frame, in command mode, or offering data.
 
 use super::{ENQ_WAIT_MS, Goal, Machine, Patience, Phase, TRIES_MAX, Then};
+use crate::protocol::Control;
 use crate::protocol::frame::Frame;
 use crate::protocol::header::Header;
 use crate::protocol::token::Token;
-use crate::protocol::{Control, WAKE_UP};
 
-/// What is tried in turn to wake a meter (captured: X wakes the Next Link, EOT
-/// the Contour USB; other programs: ACK wakes the Next meters; NAK ends an offer).
-const LADDER: [u8; 4] = [
-    WAKE_UP,
-    Control::Eot.byte(),
-    Control::Ack.byte(),
-    Control::Nak.byte(),
-];
 /// Wait for an answer to a wake-up, and for the end of a frame that has begun (other programs: the
 /// header comes within 2 s).
 pub(super) const RUNG_MS: u64 = 2_000;
@@ -68,10 +60,9 @@ impl Machine {
             self.leave(Patience::Short, Then::Stop);
             return;
         }
-        let byte = LADDER
-            .get(self.opening.rung % LADDER.len())
-            .copied()
-            .unwrap_or(WAKE_UP);
+        let [first, ..] = self.ladder;
+        let rung = self.opening.rung % self.ladder.len();
+        let byte = self.ladder.get(rung).copied().unwrap_or(first);
         self.opening.rung += 1;
         self.opening.eot_alone = false;
         self.send(byte);
@@ -136,7 +127,7 @@ impl Machine {
     }
 
     /// The meter goes on with a transmission that an earlier run left; it is let run out.
-    fn old_transmission(&mut self) {
+    pub(super) fn old_transmission(&mut self) {
         self.opening.stale += 1;
         let then = if self.opening.stale > 1 {
             Then::Stop
@@ -164,7 +155,7 @@ impl Machine {
                 self.phase = Phase::Waking;
                 self.wait(REPEAT_MS);
             }
-        } else if self.goal == Goal::Header {
+        } else if self.goal != Goal::Read {
             self.refuse(0);
         } else {
             self.begin_transmission();
@@ -201,7 +192,10 @@ impl Machine {
 
     pub(super) fn refusing_token(&mut self, token: Token, tries: u32) {
         match token {
-            Token::Control(Control::Eot) if self.header.is_some() => self.end(),
+            Token::Control(Control::Eot) if self.header.is_some() => match self.goal {
+                Goal::Command => self.enter(0),
+                Goal::Read | Goal::Header => self.end(),
+            },
             Token::Control(Control::Eot) => {
                 self.opening.ladder_end = self.now.saturating_add(LADDER_MS);
                 self.opening.restarted = false;
@@ -210,6 +204,7 @@ impl Machine {
             }
             Token::Control(Control::Enq) => self.refuse(tries),
             // The meter repeats its header: it takes the NAK for a request and will send all.
+            Token::Frame(_) if self.goal == Goal::Command => self.old_transmission(),
             Token::Frame(_) => self.drain(Patience::Long, Then::Stop),
             _ => {}
         }

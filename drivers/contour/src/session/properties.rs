@@ -4,6 +4,7 @@ use proptest::prelude::*;
 
 use super::tests::{frame, last};
 use super::*;
+use crate::protocol::command::Ending;
 use crate::protocol::frame::Frame;
 use crate::protocol::samples;
 
@@ -37,6 +38,48 @@ fn event() -> impl Strategy<Value = Event> {
         1 => Just(Event::BadReport),
         1 => Just(Event::Cancel),
     ]
+}
+
+/// What the caller does in command mode.
+#[derive(Clone, Debug)]
+enum Order {
+    Say(Command),
+    Rest(u64),
+    ComeAgain,
+}
+
+fn order() -> impl Strategy<Value = Order> {
+    let commands = [
+        Command::Read,
+        Command::Write,
+        Command::Date(Ending::Cr),
+        Command::Time(Ending::Bare),
+    ];
+    prop_oneof![
+        6 => prop::sample::select(commands.to_vec()).prop_map(Order::Say),
+        2 => (1_u64..20_000).prop_map(Order::Rest),
+        1 => Just(Order::ComeAgain),
+    ]
+}
+
+/// What a meter says on the way into command mode and in it.
+fn replies() -> impl Strategy<Value = Vec<Event>> {
+    let reply = prop_oneof![
+        6 => Just(vec![6_u8]),
+        2 => Just(b"D|260530|\r\n\x06".to_vec()),
+        1 => prop::sample::select(vec![4_u8, 5, 0x15]).prop_map(|byte| vec![byte]),
+    ];
+    prop::collection::vec(reply.prop_map(Event::Says), 0..12).prop_map(|rest| {
+        let header = frame(1, samples::HEADER_7390);
+        let offer = [&[4][..], &header, &[5]].concat();
+        let entry = [
+            Event::Silence,
+            Event::Says(offer),
+            Event::Says(vec![4]),
+            Event::Says(vec![6]),
+        ];
+        entry.into_iter().chain(rest).collect()
+    })
 }
 
 /// Numbered frames as a well-behaved meter sends them, so that the data phase is reached.
@@ -77,22 +120,31 @@ impl Watcher {
     }
 }
 
-fn run(goal: Goal, events: Vec<Event>) -> Result<(), TestCaseError> {
+fn run(goal: Goal, events: Vec<Event>, orders: Vec<Order>) -> Result<(), TestCaseError> {
     let mut machine = Machine::new(goal, 0);
     let mut watcher = Watcher::default();
     let (mut now, mut lost) = (0, false);
     let mut events = events.into_iter();
+    let mut orders = orders.into_iter();
     for _ in 0..20_000 {
-        match machine.poll(now) {
+        let step = machine.poll(now);
+        watcher.open |= machine.is_in_command_mode();
+        match step {
             Step::Done => {
                 prop_assert!(lost || !watcher.open, "left a session open");
                 prop_assert!(machine.is_over() && machine.has_started());
                 let _ = machine.tally().assess();
                 return Ok(());
             }
-            Step::Send(byte) => {
-                watcher.open &= byte != Control::Eot.byte();
+            Step::Send(message) => {
+                watcher.open &= message != Message::Byte(Control::Eot.byte());
             }
+            Step::Command => match orders.next() {
+                Some(Order::Say(command)) => machine.say(command, now),
+                Some(Order::Rest(ms)) => machine.rest(now + ms, now),
+                Some(Order::ComeAgain) => machine.come_again(now),
+                None => machine.cancel(now),
+            },
             Step::Wait { until } => {
                 prop_assert!(until > now);
                 match events.next() {
@@ -127,19 +179,24 @@ fn run(goal: Goal, events: Vec<Event>) -> Result<(), TestCaseError> {
     Err(TestCaseError::fail("no end"))
 }
 
+fn goal() -> impl Strategy<Value = Goal> {
+    prop::sample::select(vec![Goal::Read, Goal::Header, Goal::Command])
+}
+
 proptest! {
-    #![proptest_config(ProptestConfig { failure_persistence: None, ..ProptestConfig::with_cases(2_000) })]
+    #![proptest_config(ProptestConfig { failure_persistence: None, ..ProptestConfig::with_cases(3_000) })]
 
     #[test]
     fn every_conversation_ends_and_leaves_no_session(
-        goal in prop::sample::select(vec![Goal::Read, Goal::Header]),
-        mut events in opening(),
+        goal in goal(),
+        mut events in prop_oneof![2 => opening().boxed(), 1 => replies().boxed()],
         more in prop::collection::vec(event(), 0..60),
+        orders in prop::collection::vec(order(), 0..20),
         lost in prop::option::weighted(0.1, Just(Event::Lost)),
     ) {
         events.extend(more);
         events.extend(lost);
-        run(goal, events)?;
+        run(goal, events, orders)?;
     }
 }
 
@@ -148,14 +205,15 @@ proptest! {
 
     #[test]
     fn an_endless_talker_is_left_too(
-        goal in prop::sample::select(vec![Goal::Read, Goal::Header]),
+        goal in goal(),
         mut events in opening(),
+        orders in prop::collection::vec(order(), 0..20),
         cycle in prop::collection::vec(message(), 1..4),
         step in 1_u64..2_000,
     ) {
         let round = cycle.into_iter().flat_map(|part| [Event::Says(part), Event::Later(step)]);
         let rounds: Vec<Event> = round.collect();
         events.extend(rounds.iter().cycle().take(6_000).cloned());
-        run(goal, events)?;
+        run(goal, events, orders)?;
     }
 }

@@ -7,6 +7,7 @@ use crate::protocol::frame::{FrameEnd, encode};
 use crate::protocol::record::TerminatorCode;
 use crate::protocol::samples;
 
+mod command;
 mod data;
 mod opening;
 mod vectors;
@@ -48,8 +49,8 @@ impl Talk {
     /// What the machine sends before its next wait.
     pub(super) fn sent(&mut self) -> Vec<u8> {
         let mut sent = Vec::new();
-        while let Step::Send(byte) = self.machine.poll(self.now) {
-            sent.push(byte);
+        while let Step::Send(message) = self.machine.poll(self.now) {
+            sent.extend(message.bytes());
         }
         sent
     }

@@ -127,7 +127,7 @@ impl Machine {
             self.open = false;
             self.phase = Phase::Ended;
             self.wait(EOT_MS);
-        } else if self.goal == Goal::Header && self.header.is_some() {
+        } else if self.goal != Goal::Read && self.header.is_some() {
             self.drain(Patience::Long, Then::Stop);
         } else {
             self.ack();

@@ -268,8 +268,9 @@ fn cancelled_read_acknowledges_and_discards_to_the_end_simulated() {
 fn refused_ack_is_sent_before_anything_else() {
     let mut talk = Talk::reading(0);
     talk.machine.receive(&last(3, "L|1||N"), talk.now);
-    assert_eq!(talk.machine.poll(talk.now), Step::Send(ACK));
-    talk.machine.unsent(ACK);
+    let ack = Message::Byte(ACK);
+    assert_eq!(talk.machine.poll(talk.now), Step::Send(ack));
+    talk.machine.unsent(ack);
     talk.machine.cancel(talk.now);
     assert_eq!(talk.sent(), [ACK]);
     assert_eq!(talk.says(&[EOT]), NOTHING);
@@ -323,7 +324,7 @@ fn meter_that_never_stops_is_left_after_its_last_eot_simulated() {
 fn frame_is_stored_before_it_is_acknowledged() {
     let mut talk = Talk::reading(1);
     talk.machine.receive(&result(3, 1), talk.now);
-    assert_eq!(talk.machine.poll(talk.now), Step::Send(ACK));
+    assert_eq!(talk.machine.poll(talk.now), Step::Send(Message::Byte(ACK)));
     assert_eq!(talk.results(), [1]);
 }
 

@@ -18,6 +18,19 @@ fn ladder_climbs_until_fifteen_seconds_have_passed_simulated() {
 }
 
 #[test]
+fn ladder_of_a_known_meter_is_climbed_in_its_order_simulated() {
+    let mut machine = Machine::new(Goal::Read, 0).with_ladder([ACK, X, NAK, EOT]);
+    assert_eq!(machine.poll(0), Step::Wait { until: 100 });
+    let mut now = 100;
+    for rung in [ACK, X, NAK, EOT, ACK] {
+        assert_eq!(machine.poll(now), Step::Send(Message::Byte(rung)));
+        let until = now + 2_000;
+        assert_eq!(machine.poll(now), Step::Wait { until });
+        now = until;
+    }
+}
+
+#[test]
 fn input_is_drained_until_it_is_quiet() {
     let mut machine = Machine::new(Goal::Read, 0);
     machine.receive(&frame(3, "R|1"), 60);
@@ -25,7 +38,7 @@ fn input_is_drained_until_it_is_quiet() {
     for now in (160..4_000).step_by(50) {
         machine.receive(b"junk", now);
     }
-    assert_eq!(machine.poll(4_000), Step::Send(X));
+    assert_eq!(machine.poll(4_000), Step::Send(Message::Byte(X)));
 }
 
 #[test]

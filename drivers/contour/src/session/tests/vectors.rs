@@ -55,6 +55,54 @@ fn captured_session_of_an_empty_contour_usb_is_answered_as_captured() {
 }
 
 #[test]
+fn captured_way_into_command_mode_of_a_next_link_is_gone_as_captured() {
+    let Some(steps) = steps("ct-022") else { return };
+    let mut talk = Talk::woken(Goal::Command);
+    let mut answer = Vec::new();
+    // Behind these steps the vendor's software opens the radio to the pump.
+    for (from_meter, payload) in &steps[1..10] {
+        if *from_meter {
+            assert_eq!(answer, NOTHING);
+            answer = talk.says(payload);
+            talk.now += 20;
+        } else {
+            assert_eq!(&mem::take(&mut answer), payload);
+        }
+    }
+    assert!(talk.machine.is_in_command_mode());
+}
+
+#[test]
+fn captured_clock_of_a_next_usb_is_asked_for_as_captured() {
+    use crate::protocol::command::{Command, Ending, moment, reply};
+    let Some(steps) = steps("ct-029") else { return };
+    let asked = [
+        Command::Read,
+        Command::Date(Ending::Cr),
+        Command::Read,
+        Command::Time(Ending::Cr),
+    ];
+    let mut talk = Talk::woken(Goal::Command);
+    talk.says(&opening(0));
+    talk.says(&[EOT]);
+    talk.says(&[ACK]);
+    let mut texts = Vec::new();
+    for (command, pair) in asked.into_iter().zip(steps.chunks(2)) {
+        let [(false, said), (true, answered)] = pair else {
+            panic!("a question and an answer: {pair:?}")
+        };
+        talk.machine.say(command, talk.now);
+        assert_eq!(&talk.sent(), said);
+        assert_eq!(talk.says(answered), NOTHING);
+        if let Some(Reply::Text(text)) = talk.machine.take_reply() {
+            texts.push(text);
+        }
+    }
+    let (date, time) = (reply(&texts[0]).unwrap(), reply(&texts[1]).unwrap());
+    assert_eq!(moment(date, time).unwrap().to_string(), "2019-06-26T11:03");
+}
+
+#[test]
 fn captured_opening_of_a_next_link_is_refused_as_captured() {
     let Some(steps) = steps("ct-022") else { return };
     let mut talk = Talk::woken(Goal::Header);
