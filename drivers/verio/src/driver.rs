@@ -10,7 +10,7 @@ use glucopipe_sdk::{Error, Op, Result, Status};
 use crate::device::{self, CLOCK_RESOLUTION_S, normalised, required};
 use crate::download::VerioDownload;
 use crate::lifescan::epoch::Epoch;
-use crate::meter::{Failure, Meter};
+use crate::meter::Meter;
 use crate::protocol::command::{self, Command};
 use crate::protocol::record::is_unset;
 use crate::protocol::reply;
@@ -101,25 +101,32 @@ impl VerioSession {
     }
 }
 
-/// Sets the clock and reads it back; once begun, it is seen through.
+/// Sets the clock. Once begun, it is seen through, and what the clock shows then decides whether it was
+/// done.
 fn set_clock(op: &Op, meter: &mut Meter, seconds: u32) -> Result<()> {
     let written_ms = op.monotonic_ms();
     op.begin_closing();
     let write = Command::WriteClock(seconds);
-    let unknown = "whether the clock was set is not known";
-    match meter.ask(op, write, reply::acknowledgement) {
-        Ok(_) => {}
-        Err(Failure::Stop(error)) => return Err(with(error, unknown)),
-        Err(failure) => return Err(failure.into_error(write)),
-    }
-    let shown = required(op, meter, Command::ReadClock, reply::seconds);
-    let shown = shown.map_err(|error| with(error, unknown))?;
+    let written = meter.ask(op, write, reply::acknowledgement);
+    let shown = meter.ask(op, Command::ReadClock, reply::seconds);
     let passed = op.monotonic_ms().saturating_sub(written_ms).div_ceil(1000);
-    if u64::from(shown.abs_diff(seconds)) > passed + CLOCK_TOLERANCE_S {
-        let message = "the meter took the new time, but its clock reads another one";
-        return Err(Error::new(Status::Protocol, message));
+    let agrees =
+        |shown: u32| u64::from(shown.abs_diff(seconds)) <= passed.saturating_add(CLOCK_TOLERANCE_S);
+    let shows = |shown: u32| {
+        let shown = Epoch::Year2000.civil(shown).format("%Y-%m-%dT%H:%M:%S");
+        format!("its clock shows {shown} now")
+    };
+    let unknown = "whether the clock was set is not known";
+    match (written, shown) {
+        (_, Ok(shown)) if agrees(shown.value) => Ok(()),
+        (Ok(_), Ok(shown)) => {
+            let error = Error::new(Status::Protocol, "the meter took the new time");
+            Err(with(error, &shows(shown.value)))
+        }
+        (Err(failure), Ok(shown)) => Err(with(failure.into_error(write), &shows(shown.value))),
+        (Err(failure), Err(_)) => Err(with(failure.into_error(write), unknown)),
+        (Ok(_), Err(failure)) => Err(with(failure.into_error(Command::ReadClock), unknown)),
     }
-    Ok(())
 }
 
 /// Erases the memory of the meter whose serial was compared. Once begun, it is seen through, and the

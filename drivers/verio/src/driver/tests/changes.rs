@@ -32,7 +32,10 @@ fn clock_that_does_not_follow_is_an_error() {
     let time = "2026-05-30T18:05:00".parse().unwrap();
     let error = bench.session.set_clock(time).unwrap_err();
     assert_eq!(error.status, Status::Protocol);
-    assert!(error.message.contains("reads another one"));
+    assert_eq!(
+        error.message,
+        "the meter took the new time; its clock shows 2026-06-01T12:00:00 now"
+    );
     let time = "2026-06-01T12:00:02".parse().unwrap();
     bench.session.set_clock(time).unwrap();
 }
@@ -61,9 +64,49 @@ fn refused_clock_stays_as_it_was() {
         let time = "2026-05-30T18:05:00".parse().unwrap();
         let error = bench.session.set_clock(time).unwrap_err();
         assert_eq!(error.status, Status::Protocol);
+        let shows = "; its clock shows 2026-06-01T12:00:00 now";
+        assert!(error.message.ends_with(shows), "{}", error.message);
         let fake = bench.fake();
-        assert_eq!((fake.count(0x20), fake.clock), (writes, CLOCK));
+        // It is read once, behind the writes.
+        assert_eq!((fake.count(0x20), fake.clock), (writes + 1, CLOCK));
     }
+}
+
+#[test]
+fn clock_decides_whether_it_was_set_when_the_answer_does_not() {
+    for (act, taken) in [
+        (Act::Spoil, true),
+        (Act::Fail(Status::Io, true), true),
+        (Act::Fail(Status::Io, false), false),
+        (Act::Say(vec![4, 6, 0]), false),
+    ] {
+        let shown = format!("{act:?}");
+        let mut bench = Bench::new(Fake::new(2).with_plan(move |step| match step.message {
+            [_, 0x20, 1, ..] => act.clone(),
+            _ => Act::Right,
+        }));
+        let time = "2026-05-30T18:05:00".parse().unwrap();
+        match bench.session.set_clock(time) {
+            Ok(()) => assert!(taken, "{shown}"),
+            Err(error) => {
+                let shows = "; its clock shows 2026-06-01T12:00:00 now";
+                assert!(!taken && error.message.ends_with(shows), "{error}");
+            }
+        }
+        assert_eq!(bench.fake().clock != CLOCK, taken, "{shown}");
+    }
+}
+
+#[test]
+fn clock_that_cannot_be_read_back_is_not_known() {
+    let mut bench = Bench::new(Fake::new(2).with_plan(|step| match step.message {
+        [_, 0x20, ..] => Act::Spoil,
+        _ => Act::Right,
+    }));
+    let time = "2026-05-30T18:05:00".parse().unwrap();
+    let error = bench.session.set_clock(time).unwrap_err();
+    let unknown = "whether the clock was set is not known";
+    assert!(error.message.ends_with(unknown), "{error}");
 }
 
 #[test]
