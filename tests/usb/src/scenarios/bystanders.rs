@@ -1,0 +1,79 @@
+//! Devices that are no meters are never written to, however they look.
+
+use glucopipe_emulator::UsbDevice;
+use glucopipe_usb_lane::{Plug, Program, User};
+
+use super::verio::Way;
+use super::{DUMP, Scenario, assert_clean, assert_whole, scenario};
+
+pub(super) fn all() -> Vec<Scenario> {
+    vec![
+        scenario(
+            "a stick and a HID device beside a meter stay untouched",
+            beside,
+        ),
+        scenario("a stick and a HID device alone stay untouched", alone),
+        scenario(
+            "a stick that a driver is forced onto stays untouched",
+            forced,
+        ),
+    ]
+}
+
+/// Nothing was written, and no report received.
+fn assert_untouched(plug: Plug) {
+    let audit = plug.unplug();
+    assert_clean(&audit);
+    assert_eq!((audit.reports_received, audit.requests), (0, 0));
+}
+
+fn beside() {
+    let uri = "contour-next-usb?records=12";
+    let stick = Plug::meter("usb-stick?looks=boot");
+    let gadget = Plug::device(UsbDevice::bystander());
+    let meter = Plug::meter(uri);
+    let program = Program::of(User::Root);
+    assert_whole(uri, &program.run(DUMP));
+    assert_clean(&meter.unplug());
+    let uri = "verio?records=12";
+    let meter = Plug::meter(uri);
+    assert_whole(uri, &program.run(DUMP));
+    assert_clean(&meter.unplug());
+    assert_untouched(stick);
+    assert_untouched(gadget);
+}
+
+fn alone() {
+    let stick = Plug::meter("usb-stick");
+    let gadget = Plug::device(UsbDevice::bystander());
+    let program = Program::of(User::Root);
+    for arguments in [&["dump"][..], &["dump", "--driver", "verio"]] {
+        let finished = program.run(arguments);
+        assert_eq!(finished.code, 4, "{arguments:?}: {}", finished.stderr);
+        assert!(finished.stderr.contains("GP0201"), "{}", finished.stderr);
+    }
+    let hidraw = format!("path:{}", gadget.nodes().hidraw());
+    let finished = program.run(&["dump", "--driver", "contour", "--device", &hidraw]);
+    assert_eq!(finished.code, 4, "{}", finished.stderr);
+    assert_untouched(stick);
+    assert_untouched(gadget);
+}
+
+/// Even what looks half like a meter, by each of its nodes.
+fn forced() {
+    let program = Program::of(User::Root);
+    for (looks, way, code) in [
+        ("inquiry", Way::Generic, 7),
+        ("boot", Way::Block, 7),
+        ("boot", Way::BulkOnly, 4),
+    ] {
+        let stick = Plug::meter(&format!("usb-stick?looks={looks}"));
+        let nodes = stick.nodes();
+        let device = format!("path:{}", way.node(&nodes));
+        let finished = program.run(&["dump", "--driver", "verio", "--device", &device]);
+        assert_eq!(finished.code, code, "{looks}: {}", finished.stderr);
+        assert_eq!(finished.stdout, "");
+        assert_eq!(stick.nodes(), nodes);
+        assert_untouched(stick);
+    }
+}
