@@ -3,7 +3,7 @@
 use std::fs::File;
 
 use glucopipe_runtime::config::{LoadRequest, load};
-use glucopipe_runtime::problem::{Code, Problem};
+use glucopipe_runtime::problem::{Code, Place, Problem};
 use glucopipe_runtime::run::engine;
 use glucopipe_runtime::run::plan::plan;
 
@@ -58,12 +58,20 @@ pub(super) fn dump(context: &Context, args: &Dump) -> Done {
         Ok(setup) => setup,
         Err(problem) => return Ok(misused(context, &problem)),
     };
-    let report = engine::run(plan, &mut loaded, &finder, &setup);
+    let mut report = engine::run(plan, &mut loaded, &finder, &setup);
+    // Nobody wrote the file that a place points into.
+    report
+        .problems_mut()
+        .filter(|problem| matches!(problem.place, Some(Place::Text { .. })))
+        .for_each(|problem| problem.place = None);
     print_problems(context, &report);
     if let Ok(mut readings) = File::open(&file) {
         context.output.copy(&mut readings);
     }
-    Ok(exit_of(&report))
+    Ok(match exit_of(&report) {
+        Exit::Config => Exit::Usage,
+        exit => exit,
+    })
 }
 
 /// The pipeline as text. TOML's basic strings take what JSON writes.

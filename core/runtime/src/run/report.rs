@@ -196,6 +196,18 @@ impl RunReport {
         self.sources.iter().all(unread) && !self.sinks.iter().any(SinkReport::has_failed)
     }
 
+    /// Every problem, to be put into other words.
+    pub fn problems_mut(&mut self) -> impl Iterator<Item = &mut Problem> {
+        let sources = self.sources.iter_mut().filter_map(|one| one.error.as_mut());
+        let transforms = self
+            .transforms
+            .iter_mut()
+            .filter_map(|one| one.error.as_mut());
+        let sinks = self.sinks.iter_mut().filter_map(|one| one.error.as_mut());
+        let warnings = self.warnings.iter_mut();
+        sources.chain(transforms).chain(sinks).chain(warnings)
+    }
+
     /// The code that explains best what failed: that of the first source when only sources failed, else
     /// of a transform, else of a sink.
     pub fn failure(&self) -> Option<Code> {
