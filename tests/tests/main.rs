@@ -7,6 +7,7 @@ mod docs;
 mod expected;
 mod faults;
 mod hostile;
+mod journal;
 mod messages;
 mod replay;
 mod support;

@@ -160,15 +160,23 @@ impl Keep<'_> {
         meters: &BTreeSet<MeterKey>,
         fresh: bool,
     ) -> Result<Need, Problem> {
+        if self.replay.is_some() && meters.is_empty() {
+            let title = format!("the journal has nothing for `{}`", sink.name);
+            return Err(Problem::error(Code::JOURNAL_UNKNOWN, title)
+                .cause("this pipeline has not read a meter for it yet")
+                .kept("what was there before is intact")
+                .hint("run the pipeline once with the meter attached"));
+        }
         let snapshot = sink.wants == Wants::Everything;
-        let key = self.journal.sink(&Destination {
+        let meters: Vec<MeterKey> = meters.iter().copied().collect();
+        let destination = Destination {
             identity: sink.identity.clone(),
             exporter: sink.component.id.clone(),
             snapshot,
             pipeline: self.pipeline.clone(),
             name: sink.name.clone(),
-        })?;
-        let meters: Vec<MeterKey> = meters.iter().copied().collect();
+        };
+        let key = self.journal.sink(&destination, &meters)?;
         let replay = self.replay.as_ref();
         // A snapshot is whole or it is none, so only others can be given a part.
         let (again, since) = match replay.filter(|_| !snapshot) {
