@@ -8,6 +8,7 @@ mod expected;
 mod faults;
 mod hostile;
 mod messages;
+mod people;
 mod replay;
 mod support;
 mod table;
