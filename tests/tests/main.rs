@@ -9,6 +9,7 @@ mod faults;
 mod hostile;
 mod journal;
 mod messages;
+mod people;
 mod replay;
 mod support;
 mod table;

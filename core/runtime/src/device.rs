@@ -8,7 +8,7 @@ use std::path::PathBuf;
 use glucopipe_sdk::link::Kind;
 
 pub use self::finder::{Attached, Finder};
-pub use self::selector::{Selector, normalise_serial};
+pub use self::selector::{Selector, normalise_serial, serial_end};
 use crate::clock::Clock;
 use crate::transport::file::FileLink;
 use crate::transport::hid::Hid;
