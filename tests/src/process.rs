@@ -85,6 +85,35 @@ impl Running {
         }
     }
 
+    /// Ends it at once, as a power cut would.
+    ///
+    /// # Panics
+    /// When the system does not do it.
+    pub fn kill(mut self) {
+        self.child.kill().expect("the child can be killed");
+        self.child.wait().expect("the child can be waited for");
+    }
+
+    /// Waits for a child that ends itself by a signal.
+    ///
+    /// # Panics
+    /// When it takes too long, or ends in another way.
+    pub fn finish_dead(mut self) {
+        let until = Instant::now() + PATIENCE;
+        while self.stdout.more(until) {}
+        while self.stderr.more(until) {}
+        if !(self.stdout.ended && self.stderr.ended) {
+            // It may have ended meanwhile.
+            let _ = self.child.kill();
+        }
+        let status = self.child.wait().expect("the child can be waited for");
+        assert!(
+            code(status).is_none(),
+            "{} ended with {status}",
+            self.command
+        );
+    }
+
     /// Waits for the end.
     ///
     /// # Panics

@@ -3,12 +3,16 @@
 mod agreement;
 mod arrows;
 mod commands;
+mod crashes;
 mod devices;
+
 mod docs;
 mod expected;
 mod faults;
 mod hostile;
+mod journal;
 mod messages;
+mod people;
 mod replay;
 mod support;
 mod table;

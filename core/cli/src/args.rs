@@ -49,6 +49,11 @@ pub(crate) enum Color {
 pub(crate) enum Command {
     /// Read the sources, run the pipeline, deliver to every sink
     Run(Run),
+    /// Deliver from the journal, without a meter
+    Replay(Replay),
+    /// Look after the journal: every reading that was ever read, and who has received it
+    #[command(subcommand)]
+    Journal(Journal),
     /// Check a pipeline step by step, without writing anything
     Check(Check),
     /// List attached meters
@@ -100,6 +105,69 @@ pub(crate) struct Run {
     /// Write a transcript of the session with the meter; it holds readings
     #[arg(long, value_name = "FILE")]
     pub(crate) record: Option<PathBuf>,
+}
+
+#[derive(Debug, ClapArgs)]
+pub(crate) struct Replay {
+    #[command(flatten)]
+    pub(crate) pipeline: Pipeline,
+    /// Deliver to this sink alone; may be repeated
+    #[arg(long, value_name = "NAME")]
+    pub(crate) sink: Vec<String>,
+    /// Offer also what a sink has acknowledged or refused before
+    #[arg(long)]
+    pub(crate) all: bool,
+    /// Offer nothing from before this local time, as in 2026-01-01 or 2026-01-01T06:00:00; a file that is
+    /// written anew always holds everything
+    #[arg(long, value_name = "WHEN")]
+    pub(crate) since: Option<String>,
+    /// Do everything but write and send
+    #[arg(long)]
+    pub(crate) dry_run: bool,
+    /// Write the run report as JSON, `-` for standard output
+    #[arg(long, value_name = "FILE")]
+    pub(crate) report: Option<PathBuf>,
+}
+
+#[derive(Debug, Subcommand)]
+pub(crate) enum Journal {
+    /// Count what is there: meters, readings, and what each sink has acknowledged
+    Stats(JournalStats),
+    /// Print everything as JSON Lines; it holds readings
+    Export(JournalFile),
+    /// Check the file, and that every reading is what it says
+    Verify(JournalStats),
+    /// Delete old readings that every sink has acknowledged
+    Prune(JournalPrune),
+}
+
+/// Which journal.
+#[derive(Debug, ClapArgs)]
+pub(crate) struct JournalFile {
+    /// The journal; by default the user's, unless a pipeline names another in `[journal]`
+    #[arg(long, value_name = "FILE")]
+    pub(crate) path: Option<PathBuf>,
+}
+
+#[derive(Debug, ClapArgs)]
+pub(crate) struct JournalStats {
+    #[command(flatten)]
+    pub(crate) file: JournalFile,
+    /// One JSON document on standard output
+    #[arg(long)]
+    pub(crate) json: bool,
+}
+
+#[derive(Debug, ClapArgs)]
+pub(crate) struct JournalPrune {
+    #[command(flatten)]
+    pub(crate) file: JournalFile,
+    /// Readings from before this local date
+    #[arg(long, value_name = "DATE", value_parser = date)]
+    pub(crate) before: chrono::NaiveDate,
+    /// Do not ask
+    #[arg(long)]
+    pub(crate) yes: bool,
 }
 
 #[derive(Debug, ClapArgs)]
@@ -250,6 +318,12 @@ pub(crate) struct Completions {
     /// The shell
     #[arg(value_enum)]
     pub(crate) shell: clap_complete::Shell,
+}
+
+/// A date, as in 2026-01-01.
+fn date(text: &str) -> Result<chrono::NaiveDate, String> {
+    let expected = |_| "expected a date, as in 2026-01-01".to_owned();
+    chrono::NaiveDate::parse_from_str(text, "%Y-%m-%d").map_err(expected)
 }
 
 /// A duration: a whole number and `s`, `m` or `h`.

@@ -104,11 +104,13 @@ codes! {
     CONFIG_OVERRIDE = 112, "an override that cannot be applied",
         "`--set` takes `path.to.key=value`; the environment takes `GLUCOPIPE__PATH__TO__KEY`.";
     CONFIG_NAME = 113, "a name is used twice or is not a name",
-        "Sources, transforms and sinks share one space of names: lower-case letters, digits, `-` and single `_`.";
+        "Sources, transforms and sinks share one space of names: lower-case letters, digits, `-` and single `_`. A person has a name of 1 to 64 characters, without line breaks and without a blank at either end.";
     CONFIG_GRAPH = 114, "the pipeline does nothing",
         "A pipeline needs a source and a sink, and every sink and transform needs an input.";
     CONFIG_SHAPE = 115, "a part of the pipeline is not used",
         "A source or transform that no sink is fed from costs time and delivers nothing. An input that is listed twice is delivered once.";
+    CONFIG_PERSON = 116, "people who cannot be told apart",
+        "A meter belongs to one person: its serial stands under one `[persons.NAME]` only, and blanks and capitals are no difference. Names that differ in capitals only are most likely one person. A `person` transform needs the serials of the meters, so it stands before `pseudonymise`.";
 
     NO_METER = 201, "no supported meter is attached",
         "Plug the meter in and wait until it shows that it is connected. `glucopipe devices` lists what is seen. Without a meter: `device = \"virtual:contour-next-usb\"`.";
@@ -168,6 +170,8 @@ codes! {
         "The driver delivered a row that `reading/1` forbids.";
     DATA_FILTER = 603, "a filter that cannot be understood",
         "See `filter` in docs/transforms.md.";
+    HELD_BACK = 604, "readings of a meter that is nobody's",
+        "The serial of the meter stands under no `[persons.NAME]`, so the `person` transform holds its readings back: nobody is given them, least of all a default. They are in the journal. `glucopipe persons` lists such meters; add the serial to its person and run again, with or without the meter, and they are delivered.";
 
     JOURNAL_OPEN = 701, "the journal cannot be opened",
         "Every read is committed to the journal before any sink sees it, so nothing is read without one. The file is `path` in [journal], else `$XDG_STATE_HOME/glucopipe/journal.db`, else `~/.local/state/glucopipe/journal.db`; you must be able to write it and its folder.";

@@ -19,7 +19,7 @@ pub use self::access::Node;
 use self::disk::Chosen;
 pub use self::finder::Finder;
 pub use self::listing::Attached;
-pub use self::selector::{Selector, normalise_serial};
+pub use self::selector::{Selector, normalise_serial, serial_end};
 use crate::clock::Clock;
 use crate::transport::file::FileLink;
 use crate::transport::hid::Hid;

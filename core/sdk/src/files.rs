@@ -72,6 +72,14 @@ impl WholeFile {
         Ok(())
     }
 
+    /// What was written so far, to be read from its beginning.
+    ///
+    /// # Errors
+    /// When it cannot be opened again.
+    pub fn reopen(&self) -> io::Result<File> {
+        self.file.reopen()
+    }
+
     /// Bytes written so far.
     pub fn bytes(&self) -> u64 {
         self.bytes

@@ -1,137 +1,86 @@
-//! The layouts of a CSV file. A further profile is a variant of [`Profile`] and of [`Inner`], and a
-//! sibling of the modules here.
+//! The layouts of a CSV file. A further profile is a variant of [`Profile`], a sibling of the modules here
+//! and a line in [`Format::of`].
 
 mod canonical;
+mod clarity;
 mod glucometerutils;
+mod iglu;
+mod libreview;
+mod other;
+mod text;
 
+use glucopipe_sdk::Result;
 use glucopipe_sdk::arrow::array::RecordBatch;
-use glucopipe_sdk::schemars::JsonSchema;
-use glucopipe_sdk::serde::{Deserialize, Serialize};
-use glucopipe_sdk::text::{Layout, columns};
-use glucopipe_sdk::{Error, Result};
+use glucopipe_sdk::schema::Column;
+use glucopipe_sdk::text::{Layout, RowReader, columns};
 
-use self::canonical::Canonical;
+use self::canonical::{Canonical, Dialect};
+use self::clarity::Clarity;
 use self::glucometerutils::Glucometerutils;
+use self::iglu::Iglu;
+use self::libreview::Libreview;
 use crate::Config;
+use crate::options::{Profile, check};
 
-/// A layout.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Deserialize, Serialize, JsonSchema)]
-#[serde(crate = "glucopipe_sdk::serde", rename_all = "lowercase")]
-#[schemars(crate = "glucopipe_sdk::schemars", inline)]
-pub enum Profile {
-    /// The columns of a reading, as they are.
-    #[default]
-    Canonical,
-    /// What `glucometer dump` of glucometerutils prints.
-    Glucometerutils,
-}
-
-/// A unit of glucose.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize, JsonSchema)]
-#[serde(crate = "glucopipe_sdk::serde")]
-#[schemars(crate = "glucopipe_sdk::schemars", inline)]
-pub enum Unit {
-    /// Milligrams in a decilitre.
-    #[serde(rename = "mg/dL")]
-    MgPerDl,
-    /// Millimoles in a litre.
-    #[serde(rename = "mmol/L")]
-    MmolPerL,
-}
-
-impl Unit {
-    /// The unit of a column `unit`; `None` is none of glucose.
-    fn named(name: &str) -> Option<Self> {
-        match name {
-            "mg/dL" => Some(Self::MgPerDl),
-            "mmol/L" => Some(Self::MmolPerL),
-            _ => None,
-        }
+/// One layout: as [`Layout`], without its name.
+trait Table: Send {
+    fn begin(&mut self, first: Option<&RecordBatch>, out: &mut Vec<u8>) -> Result<()>;
+    fn rows(&mut self, batch: &RecordBatch, out: &mut Vec<u8>) -> Result<u64>;
+    fn remark(&self) -> Option<String>;
+    fn reader(&self) -> Option<Box<dyn RowReader>> {
+        None
     }
-}
-
-/// What becomes of readings beyond the measuring range (HI and LO).
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Deserialize, JsonSchema)]
-#[serde(crate = "glucopipe_sdk::serde", rename_all = "lowercase")]
-#[schemars(crate = "glucopipe_sdk::schemars", inline)]
-pub enum OutOfRange {
-    /// `inf` and `-inf`.
-    #[default]
-    Infinity,
-    /// They are left out.
-    Skip,
 }
 
 /// A layout with its options.
-pub struct Format(Inner);
-
-enum Inner {
-    Canonical(Canonical),
-    Glucometerutils(Glucometerutils),
-}
+pub struct Format(Box<dyn Table>);
 
 impl Format {
-    /// The layout a configuration asks for.
+    /// The layout a configuration asks for; `now` in microseconds since 1970-01-01 UTC.
     ///
     /// # Errors
-    /// When a key does not go with the profile, or a column cannot be had.
-    pub(crate) fn of(config: &Config) -> Result<Self> {
-        let stray = |key: &str, message: &str| Err(Error::config(key, message));
-        let format = match config.profile {
-            Profile::Canonical if config.unit.is_some() => {
-                return stray(
-                    "unit",
-                    "the profile `canonical` has every reading in its own unit; a transform of type `units` converts them",
-                );
+    /// When keys do not go together, or a column cannot be had.
+    pub(crate) fn of(config: &Config, now: i64) -> Result<Self> {
+        check(config)?;
+        Ok(Self(match config.profile {
+            Profile::Canonical | Profile::Excel => {
+                Box::new(Canonical::new(columns_of(config)?, Dialect::of(config)))
             }
-            Profile::Canonical if config.out_of_range.is_some() => {
-                return stray(
-                    "out_of_range",
-                    "the profile `canonical` says in the column `range` what is beyond the measuring range",
-                );
-            }
-            Profile::Canonical => {
-                Inner::Canonical(Canonical::new(columns(config.columns.as_deref())?))
-            }
-            Profile::Glucometerutils if config.columns.is_some() => {
-                return stray(
-                    "columns",
-                    "the profile `glucometerutils` has columns of its own; `columns` goes with `canonical` alone",
-                );
-            }
-            Profile::Glucometerutils => Inner::Glucometerutils(Glucometerutils::new(
-                config.unit,
-                config.out_of_range.unwrap_or_default(),
-            )),
-        };
-        Ok(Self(format))
+            Profile::Glucometerutils => Box::new(Glucometerutils::new(config)?),
+            Profile::Iglu => Box::new(Iglu::new(config)?),
+            Profile::Libreview => Box::new(Libreview::new(config, now)?),
+            Profile::Clarity => Box::new(Clarity::new(config)?),
+        }))
     }
+}
+
+/// The columns a configuration asks for.
+///
+/// # Errors
+/// When one cannot be had, or the mode needs another; on the key `columns`.
+pub(crate) fn columns_of(config: &Config) -> Result<Vec<&'static Column>> {
+    columns(config.columns.as_deref(), config.mode)
 }
 
 impl Layout for Format {
     const NAME: &'static str = "CSV";
 
-    fn begin(&self, out: &mut Vec<u8>) {
-        match &self.0 {
-            Inner::Canonical(format) => format.header(out),
-            Inner::Glucometerutils(_) => {}
-        }
+    fn begin(&mut self, first: Option<&RecordBatch>, out: &mut Vec<u8>) -> Result<()> {
+        self.0.begin(first, out)
     }
 
     fn rows(&mut self, batch: &RecordBatch, out: &mut Vec<u8>) -> Result<u64> {
-        match &mut self.0 {
-            Inner::Canonical(format) => {
-                format.rows(batch, out)?;
-                Ok(batch.num_rows() as u64)
-            }
-            Inner::Glucometerutils(format) => format.rows(batch, out),
-        }
+        self.0.rows(batch, out)
     }
 
-    fn left_out(&self) -> Option<String> {
-        match &self.0 {
-            Inner::Canonical(_) => None,
-            Inner::Glucometerutils(format) => format.left_out(),
-        }
+    fn remark(&self) -> Option<String> {
+        self.0.remark()
+    }
+
+    fn reader(&self) -> Option<Box<dyn RowReader>> {
+        self.0.reader()
     }
 }
+
+#[cfg(test)]
+mod tests;

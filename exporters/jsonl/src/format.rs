@@ -3,6 +3,7 @@
 //! Facts: `docs/readings.md`; <https://jsonlines.org>, RFC 8259. Each member is written with its key and
 //! the comma after it; the last comma becomes the end of the object.
 
+mod read;
 mod text;
 
 use glucopipe_sdk::arrow::array::{
@@ -11,10 +12,13 @@ use glucopipe_sdk::arrow::array::{
 use glucopipe_sdk::arrow::buffer::{NullBuffer, ScalarBuffer};
 use glucopipe_sdk::batch::{Texts, typed};
 use glucopipe_sdk::schema::{Column, Kind};
-use glucopipe_sdk::text::{Layout, Moments, Numbers, TextCells, append_integer};
+use glucopipe_sdk::text::{
+    Layout, Moments, Numbers, RowReader, TextCells, TimeForm, append_integer,
+};
 use glucopipe_sdk::{Error, Result, Status};
 
-use text::{Member, escape};
+use self::read::Reader;
+use self::text::{Member, escape};
 
 /// Between the members of an object.
 const SEPARATOR: u8 = b',';
@@ -44,7 +48,9 @@ impl Lines {
 impl Layout for Lines {
     const NAME: &'static str = "JSON Lines";
 
-    fn begin(&self, _: &mut Vec<u8>) {}
+    fn begin(&mut self, _: Option<&RecordBatch>, _: &mut Vec<u8>) -> Result<()> {
+        Ok(())
+    }
 
     fn rows(&mut self, batch: &RecordBatch, out: &mut Vec<u8>) -> Result<u64> {
         let members: Result<Vec<Values>> = self
@@ -64,6 +70,11 @@ impl Layout for Lines {
             out.extend_from_slice(b"}\n");
         }
         Ok(batch.num_rows() as u64)
+    }
+
+    fn reader(&self) -> Option<Box<dyn RowReader>> {
+        let names = self.members.iter().map(|(column, _)| column.name);
+        Some(Box::new(Reader::new(names.collect())))
     }
 }
 
@@ -97,7 +108,8 @@ impl<'a> Values<'a> {
                     Kind::Instant => "Z\",",
                     _ => "\",",
                 };
-                let moments = Moments::new(array.values().clone(), format!("{key}\""), after);
+                let micros = array.values().clone();
+                let moments = Moments::new(micros, TimeForm::ISO, format!("{key}\""), after);
                 (Content::Moments(moments), array.nulls())
             }
             Kind::Number => {

@@ -1,4 +1,4 @@
-//! JSON Lines, one file, replaced whole at each run.
+//! JSON Lines, one file: replaced, added to or merged with at each run.
 //!
 //! `format` makes the bytes; the SDK writes the file.
 
@@ -6,10 +6,11 @@ mod format;
 
 use std::path::PathBuf;
 
-use glucopipe_sdk::exporter::Exporter;
+use glucopipe_sdk::exporter::{Exporter, Preview, Wants};
 use glucopipe_sdk::schemars::JsonSchema;
 use glucopipe_sdk::serde::Deserialize;
-use glucopipe_sdk::text::{TextFile, columns};
+use glucopipe_sdk::stream::Batches;
+use glucopipe_sdk::text::{Mode, TextFile, columns};
 use glucopipe_sdk::{Op, Result};
 
 use crate::format::Lines;
@@ -22,10 +23,16 @@ pub struct Jsonl;
 #[serde(crate = "glucopipe_sdk::serde")]
 #[schemars(crate = "glucopipe_sdk::schemars")]
 pub struct Config {
-    /// The file to write, for example `out/readings.jsonl`. It is replaced whole: readers see the
-    /// earlier file or the new one, nothing between. Missing folders are made.
+    /// The file to write, for example `out/readings.jsonl`. Readers see the earlier file or the new one,
+    /// nothing between. Missing folders are made.
     #[schemars(length(min = 1))]
     pub path: PathBuf,
+
+    /// What becomes of the file that is there: `replace` writes all that is known; `append` puts new
+    /// readings after it; `merge` puts readings to their place in it, each once, and keeps lines it does
+    /// not know.
+    #[serde(default)]
+    pub mode: Mode,
 
     /// The columns to write, in this order. Without it: all columns of a reading in their own order.
     /// `raw`, the bytes as the meter sent them, has no place in JSON.
@@ -44,16 +51,25 @@ impl Exporter for Jsonl {
         sink(config)
     }
 
+    fn wants(config: &Config) -> Result<Wants> {
+        columns(config.columns.as_deref(), config.mode)?;
+        Ok(config.mode.wants())
+    }
+
     fn check(_op: &Op, config: &Config) -> Result<Vec<String>> {
         sink(config.clone())?.check()?;
         Ok(Vec::new())
+    }
+
+    fn preview(op: &Op, config: Config, readings: &mut dyn Batches) -> Result<Option<Preview>> {
+        sink(config)?.preview(op, readings).map(Some)
     }
 }
 
 /// The sink of a configuration; touches nothing.
 fn sink(config: Config) -> Result<TextFile<Lines>> {
-    let lines = Lines::new(&columns(config.columns.as_deref())?);
-    TextFile::new(config.path, lines)
+    let lines = Lines::new(&columns(config.columns.as_deref(), config.mode)?);
+    TextFile::new(config.path, config.mode, lines)
 }
 
 glucopipe_sdk::export_plugin! {

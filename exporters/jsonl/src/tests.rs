@@ -3,8 +3,9 @@
 use std::fs;
 
 use glucopipe_sdk::Status;
+use glucopipe_sdk::arrow::array::RecordBatch;
 use glucopipe_sdk::serde_json::json;
-use glucopipe_sdk::testing::{Form, TestHost, config_table, table};
+use glucopipe_sdk::testing::{Form, TestHost, config_table, table, texts};
 
 use super::*;
 
@@ -98,5 +99,92 @@ fn a_cancelled_write_or_commit_leaves_nothing() {
         assert_eq!(outcome.unwrap_err().status, Status::Cancelled);
         drop(sink);
         assert_eq!(fs::read_dir(home.path()).unwrap().count(), 0);
+    }
+}
+
+#[test]
+fn what_it_wants_follows_from_the_mode_and_needs_the_columns() {
+    let host = TestHost::new();
+    for (mode, wants) in [
+        ("replace", Wants::Everything),
+        ("append", Wants::New),
+        ("merge", Wants::Everything),
+    ] {
+        let config = json!({ "path": "a.jsonl", "mode": mode });
+        assert_eq!(host.exporter_wants::<Jsonl>(&config).unwrap(), wants);
+    }
+    let config = json!({ "path": "a.jsonl", "mode": "append", "columns": ["value"] });
+    let error = host.exporter_wants::<Jsonl>(&config).unwrap_err();
+    assert_eq!(error.key.as_deref(), Some("columns"));
+    assert_eq!(
+        error.message,
+        "`mode = \"append\"` needs the column `reading_id`"
+    );
+}
+
+/// A batch with these ids, which are their keys too.
+fn with_ids(ids: &[&str]) -> RecordBatch {
+    let cells: Vec<_> = ids.iter().map(|&id| Some(id)).collect();
+    let columns = [("reading_id", texts(&cells)), ("record_key", texts(&cells))];
+    table(ids.len(), Form::Words, &columns)
+}
+
+#[test]
+fn lines_come_to_what_is_there() {
+    let line = |id: &str, value: &str| {
+        format!(
+            "{{\"reading_id\":\"{id}\",\"local_time\":\"2024-03-01T07:15:00\",\"record_key\":\"{id}\",\
+             \"value\":{value}}}\n"
+        )
+    };
+    let before = [line("a", "\"mine\""), line("c", "1")].concat();
+    for (mode, expected) in [
+        (
+            "merge",
+            [line("a", "\"mine\""), line("b", "93"), line("c", "93")],
+        ),
+        (
+            "append",
+            [line("a", "\"mine\""), line("c", "1"), line("b", "93")],
+        ),
+    ] {
+        let home = tempfile::tempdir().unwrap();
+        let path = home.path().join("readings.jsonl");
+        fs::write(&path, &before).unwrap();
+        let columns = ["reading_id", "local_time", "record_key", "value"];
+        let config = json!({ "path": path, "mode": mode, "columns": columns });
+        let host = TestHost::new();
+        let rows = [with_ids(&["b", "c"])];
+        let seen = host
+            .preview_export::<Jsonl>(&config, &rows)
+            .unwrap()
+            .unwrap();
+        let mut sink = host.open_exporter::<Jsonl>(&config).unwrap();
+        sink.write(&rows).unwrap();
+        let report = sink.commit().unwrap();
+        assert_eq!((report.delivered, report.already_there), (1, 1));
+        assert_eq!(seen.report, report);
+        assert_eq!(fs::read_to_string(&path).unwrap(), expected.concat());
+    }
+}
+
+#[test]
+fn a_file_that_is_not_ours_is_left_alone() {
+    let home = tempfile::tempdir().unwrap();
+    let path = home.path().join("readings.jsonl");
+    for text in [
+        "reading_id,value\n",
+        "{\"reading_id\":\"a\"}\n",
+        "{\"reading_id\":",
+    ] {
+        fs::write(&path, text).unwrap();
+        let host = TestHost::new();
+        let config = json!({ "path": path, "mode": "append" });
+        let mut sink = host.open_exporter::<Jsonl>(&config).unwrap();
+        let error = sink.write(&[with_ids(&["b"])]).unwrap_err();
+        assert_eq!(error.status, Status::Precondition, "{error}");
+        assert!(error.message.contains("JSON Lines file"), "{error}");
+        drop(sink);
+        assert_eq!(fs::read_to_string(&path).unwrap(), text);
     }
 }

@@ -9,7 +9,9 @@ mod dump;
 mod erase;
 mod explain;
 mod info;
+mod journal;
 mod plugins;
+mod replay;
 mod run;
 
 use clap::CommandFactory;
@@ -23,6 +25,8 @@ use crate::exit::Exit;
 pub(crate) fn dispatch(context: &Context, command: Command) -> Exit {
     let done = match command {
         Command::Run(args) => run::run(context, &args),
+        Command::Replay(args) => replay::replay(context, &args),
+        Command::Journal(args) => journal::journal(context, &args),
         Command::Check(args) => check::check(context, &args),
         Command::Devices(args) => devices::devices(context, &args),
         Command::Doctor(args) => doctor::doctor(context, &args),

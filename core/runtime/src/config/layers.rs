@@ -11,6 +11,7 @@ use serde_json::Value;
 
 use super::document::{Document, parse_value};
 use super::model::SECTIONS;
+use super::persons;
 use super::values::type_word;
 use crate::problem::{Code, Place, Problem};
 
@@ -91,6 +92,7 @@ impl Overlays {
     pub(super) fn read(
         environment: &[(OsString, OsString)],
         overrides: &[String],
+        document: &Document,
         problems: &mut Vec<Problem>,
     ) -> Self {
         let mut all = Vec::new();
@@ -103,7 +105,7 @@ impl Overlays {
         variables.dedup_by(|next, kept| next.0 == kept.0);
         let found = variables
             .into_iter()
-            .map(|(name, value)| from_variable(name, value));
+            .map(|(name, value)| from_variable(name, value, document));
         for overlay in found.chain(overrides.iter().map(|argument| from_argument(argument))) {
             match overlay {
                 Ok(overlay) => all.push(overlay),
@@ -134,7 +136,11 @@ impl Overlays {
     }
 }
 
-fn from_variable(name: &OsString, value: &OsString) -> Result<Overlay, Box<Problem>> {
+fn from_variable(
+    name: &OsString,
+    value: &OsString,
+    document: &Document,
+) -> Result<Overlay, Box<Problem>> {
     let shown = name.to_string_lossy();
     let label = format!("environment variable `{shown}`");
     let refuse = |reason: &str| {
@@ -152,18 +158,20 @@ fn from_variable(name: &OsString, value: &OsString) -> Result<Overlay, Box<Probl
         .strip_prefix(ENV_PREFIX)
         .unwrap_or_default()
         .to_ascii_lowercase();
-    let path: Vec<String> = key.split("__").map(str::to_owned).collect();
+    let mut path: Vec<String> = key.split("__").map(str::to_owned).collect();
     if !path.iter().all(|part| is_part(part)) {
         return Err(Box::new(refuse("it names no key")));
     }
+    persons::adopt_name(&mut path, document);
     Overlay::new(label.clone(), path, value)
 }
 
 fn from_argument(argument: &str) -> Result<Overlay, Box<Problem>> {
-    let key = argument
-        .split_once('=')
-        .map_or(argument, |(key, _)| key)
-        .trim();
+    let parsed = argument
+        .match_indices('=')
+        .find_map(|(at, _)| Some((at, key_path(&argument[..at])?)));
+    let end = parsed.as_ref().map(|(at, _)| *at).or(argument.find('='));
+    let key = argument[..end.unwrap_or(argument.len())].trim();
     let label = format!("`--set {key}`");
     let refuse = |reason: &str| {
         Problem::error(
@@ -173,14 +181,28 @@ fn from_argument(argument: &str) -> Result<Overlay, Box<Problem>> {
         .at(Place::Named(label.clone()))
         .hint("the form is `--set sinks.sheet.path=out.csv`")
     };
-    let Some((_, value)) = argument.split_once('=') else {
-        return Err(Box::new(refuse("expected `path.to.key=value`")));
-    };
-    let path: Vec<String> = key.split('.').map(|part| part.trim().to_owned()).collect();
-    if !path.iter().all(|part| is_part(part)) {
-        return Err(Box::new(refuse("it names no key")));
+    match (parsed, end) {
+        (Some((at, path)), _) => Overlay::new(label.clone(), path, &argument[at + 1..]),
+        (None, Some(_)) => Err(Box::new(refuse("it names no key"))),
+        (None, None) => Err(Box::new(refuse("expected `path.to.key=value`"))),
     }
-    Overlay::new(label.clone(), path, value)
+}
+
+/// The parts of a key with dots between; a part in quotes, as in TOML, may hold anything.
+fn key_path(key: &str) -> Option<Vec<String>> {
+    if !key.contains(['"', '\'']) {
+        let path: Vec<String> = key.split('.').map(|part| part.trim().to_owned()).collect();
+        return path.iter().all(|part| is_part(part)).then_some(path);
+    }
+    let (document, faults) = Document::parse(&format!("{key} = 0\n"));
+    let mut path = Vec::new();
+    let mut entries = document.entries();
+    while let [(part, node)] = entries {
+        path.push(part.clone());
+        entries = node.entries();
+    }
+    let whole = faults.is_empty() && path.iter().all(|part| !part.is_empty());
+    (whole && !path.is_empty()).then_some(path)
 }
 
 fn is_part(part: &str) -> bool {

@@ -12,6 +12,7 @@ mod mask;
 mod model;
 mod options;
 mod origins;
+mod persons;
 mod read;
 mod schema_check;
 mod secrets;
@@ -153,7 +154,7 @@ pub fn load(request: LoadRequest) -> Loaded {
     let text = text.strip_prefix('\u{feff}').unwrap_or(&text);
     let (document, faults) = Document::parse(text);
     let mut problems = Vec::new();
-    let overlays = Overlays::read(&environment, &overrides, &mut problems);
+    let overlays = Overlays::read(&environment, &overrides, &document, &mut problems);
     let origins = Origins::new(file, text, document, overlays);
     let mut found = Vec::new();
     let pipeline = match layers::merge(&origins.document, &origins.overlays) {
@@ -161,6 +162,9 @@ pub fn load(request: LoadRequest) -> Loaded {
             let mut read = read::read(&origins, &merged, &mut found);
             if origins.document.reliable.is_none() {
                 graph_check::check(&origins, &mut read.pipeline, &read.shadows, &mut found);
+                if read.shadows.is_empty() {
+                    persons::check(&origins, &read.pipeline, &mut found);
+                }
             }
             read.pipeline
         }

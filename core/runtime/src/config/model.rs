@@ -82,9 +82,10 @@ pub struct Sink {
 /// A person and the meters that are theirs.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Person {
-    /// The name of the table.
+    /// The name of the table: a person's name or code, as the file has it.
     pub name: String,
-    /// Serials of meters.
+    /// Serials of meters, as [`normalise_serial`](crate::device::normalise_serial) writes them; no other
+    /// person has them.
     pub serials: Vec<String>,
 }
 

@@ -6,6 +6,7 @@ use std::sync::Arc;
 use super::document::{Content, Document, Node};
 use super::layers::Overlays;
 use super::mask;
+use super::persons;
 use crate::problem::{Place, Problem};
 
 /// Everything that is needed to point at a value.
@@ -19,9 +20,11 @@ pub(super) struct Origins {
 
 impl Origins {
     pub(super) fn new(file: String, text: &str, document: Document, overlays: Overlays) -> Self {
+        let likely = mask::likely(text);
+        let shown = mask::hide(&likely, &persons::hidden(&document, text));
         Self {
             file,
-            shown: Arc::from(mask::likely(text)),
+            shown: Arc::from(shown),
             document,
             overlays,
         }

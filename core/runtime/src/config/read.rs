@@ -7,9 +7,7 @@ use std::path::{Path, PathBuf};
 
 use serde_json::Value;
 
-use super::model::{
-    Component, Journal, Person, Pipeline, Plugins, SECTIONS, Sink, Source, Transform,
-};
+use super::model::{Component, Journal, Pipeline, Plugins, SECTIONS, Sink, Source, Transform};
 use super::origins::Origins;
 use super::values::{Reader, Table};
 use crate::problem::{Code, Problem};
@@ -39,13 +37,7 @@ pub(super) fn read(origins: &Origins, merged: &Value, problems: &mut Vec<Problem
             reader.node(&mut pipeline, kind, &name, table);
         }
     }
-    for (name, table) in reader.tables(merged, "persons") {
-        reader.only_keys(&["persons", &name], &table, &["serials"]);
-        let serials = reader
-            .texts(&["persons", &name, "serials"], &table)
-            .unwrap_or_default();
-        pipeline.persons.push(Person { name, serials });
-    }
+    pipeline.persons = reader.persons(merged);
     if let Some(table) = reader.table(merged, "journal") {
         reader.only_keys(&["journal"], table, &["path"]);
         let path = reader.text(&["journal", "path"], table).map(PathBuf::from);
@@ -138,7 +130,7 @@ impl Reader<'_> {
     }
 
     /// The tables below a top-level table, in file order.
-    fn tables(&mut self, merged: &Value, section: &str) -> Vec<(String, Table)> {
+    pub(super) fn tables(&mut self, merged: &Value, section: &str) -> Vec<(String, Table)> {
         let Some(all) = self.table(merged, section) else {
             return Vec::new();
         };
@@ -336,7 +328,7 @@ impl Reader<'_> {
     }
 
     /// Reports the keys of a host-owned table that it does not have.
-    fn only_keys(&mut self, path: &[&str], table: &Table, known: &[&str]) {
+    pub(super) fn only_keys(&mut self, path: &[&str], table: &Table, known: &[&str]) {
         for key in table.keys().filter(|key| !known.contains(&key.as_str())) {
             let mut at = path.to_vec();
             at.push(key);

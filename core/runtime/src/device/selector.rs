@@ -76,9 +76,27 @@ pub fn normalise_serial(serial: &str) -> String {
         .collect()
 }
 
+/// What a message may show of a serial: the last three characters, of a short one nothing.
+pub fn serial_end(serial: &str) -> String {
+    let hidden = serial.chars().count().saturating_sub(SHOWN);
+    let end = serial.chars().skip(hidden).collect::<String>();
+    if hidden >= SHOWN { end } else { String::new() }
+}
+
+/// Characters of a serial that a message may show.
+const SHOWN: usize = 3;
+
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_message_shows_little_of_a_serial() {
+        assert_eq!(serial_end("7801-1234567"), "567");
+        assert_eq!(serial_end("ÄÖ7ÜÄÖ"), "ÜÄÖ");
+        assert_eq!(serial_end("12345"), "");
+        assert_eq!(serial_end(""), "");
+    }
 
     #[test]
     fn selectors_parse() {

@@ -45,18 +45,26 @@ pub struct Answer {
 pub type SinkKey = i64;
 
 impl Journal {
-    /// The key of a destination, new if it was never served; notes where it was last used.
+    /// The key of a destination, new if it was never served; notes where it was last used, and whose
+    /// readings it is to be given.
     ///
     /// # Errors
     /// When the journal cannot be written.
-    pub fn sink(&mut self, destination: &Destination) -> Result<SinkKey, Problem> {
+    pub fn sink(
+        &mut self,
+        destination: &Destination,
+        meters: &[MeterKey],
+    ) -> Result<SinkKey, Problem> {
         let wants = if destination.snapshot {
             "everything"
         } else {
             "new"
         };
+        if let Some(sink) = self.read(|sqlite| known(sqlite, destination, wants, meters))? {
+            return Ok(sink);
+        }
         self.write(|transaction| {
-            transaction.query_row(
+            let sink = transaction.query_row(
                 "INSERT INTO sinks (identity, exporter, wants, pipeline, name) VALUES (?, ?, ?, ?, ?) \
                  ON CONFLICT (identity) DO UPDATE SET wants = excluded.wants, \
                  pipeline = excluded.pipeline, name = excluded.name RETURNING sink",
@@ -68,7 +76,13 @@ impl Journal {
                     destination.name
                 ],
                 |row| row.get(0),
-            )
+            )?;
+            let feed = "INSERT INTO feeds VALUES (?, ?) ON CONFLICT DO NOTHING";
+            let mut feed = transaction.prepare_cached(feed)?;
+            for meter in meters {
+                feed.execute((meter, sink))?;
+            }
+            Ok(sink)
         })
     }
 
@@ -133,14 +147,35 @@ impl Journal {
             Ok(refused)
         })
     }
+}
 
-    /// How many of these meters' readings a sink has answered for.
-    ///
-    /// # Errors
-    /// When the journal cannot be read.
-    pub fn answered(&self, sink: SinkKey) -> Result<u64, Problem> {
-        self.read(|sqlite| count(sqlite, "SELECT count(*) FROM ledger WHERE sink = ?", [sink]))
+/// The key of a destination of which nothing is to be noted: most runs then write nothing here.
+fn known(
+    sqlite: &Connection,
+    destination: &Destination,
+    wants: &str,
+    meters: &[MeterKey],
+) -> rusqlite::Result<Option<SinkKey>> {
+    let sink = sqlite
+        .query_row(
+            "SELECT sink FROM sinks WHERE identity = ? AND wants = ? AND pipeline = ? AND name = ?",
+            (
+                &destination.identity,
+                wants,
+                &destination.pipeline,
+                &destination.name,
+            ),
+            |row| row.get(0),
+        )
+        .optional()?;
+    let Some(sink) = sink else { return Ok(None) };
+    let mut feed = sqlite.prepare_cached("SELECT 1 FROM feeds WHERE meter = ? AND sink = ?")?;
+    for meter in meters {
+        if !feed.exists((meter, sink))? {
+            return Ok(None);
+        }
     }
+    Ok(Some(sink))
 }
 
 /// A number of rows.

@@ -8,7 +8,8 @@
 //! # Layout
 //! - `schema` and `v1.sql` are the tables; `place` finds and protects the file; `turn` is the lock of runs.
 //! - `record` writes what a read brought; `load` gives it back as it came; `ledger` knows who has what.
-//! - `events` notes what was done to meters; `upkeep` counts, checks, exports and prunes.
+//! - `events` notes what was done to meters; `upkeep` counts, checks and exports; `prune`
+//!   deletes.
 
 // A problem is made once for a step at most, so its size does not matter.
 #![allow(clippy::result_large_err)]
@@ -17,6 +18,7 @@ mod events;
 mod ledger;
 mod load;
 mod place;
+mod prune;
 mod record;
 mod schema;
 #[cfg(test)]
@@ -36,6 +38,7 @@ pub use self::events::{Event, Noted};
 pub use self::ledger::{Answer, Destination, Pending, SinkKey};
 pub use self::load::Stored;
 pub use self::place::{default_path, private_file};
+pub use self::prune::Prunable;
 pub use self::record::{Recorded, Session, SourceKey};
 use self::schema::Refusal;
 pub use self::turn::Turn;

@@ -101,9 +101,9 @@ fn a_sink_gets_what_it_has_not_answered_for() {
         &[],
     );
     let meter = recorded.unwrap().meter;
-    let sink = home.journal.sink(&destination("sheet")).unwrap();
-    let other = home.journal.sink(&destination("lake")).unwrap();
-    assert_eq!(home.journal.sink(&destination("sheet")).unwrap(), sink);
+    let sink = home.journal.sink(&destination("sheet"), &[]).unwrap();
+    let other = home.journal.sink(&destination("lake"), &[]).unwrap();
+    assert_eq!(home.journal.sink(&destination("sheet"), &[]).unwrap(), sink);
     let pending = home.journal.pending(sink, &[meter], false, None).unwrap();
     assert_eq!((pending.readings.len(), pending.sessions.len()), (3, 1));
     let keys: BTreeSet<i64> = pending.readings.values().copied().collect();

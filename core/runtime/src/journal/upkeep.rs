@@ -1,7 +1,9 @@
-//! Looking after the journal: counts, checks.
+//! Looking after the journal: counts, checks, a copy for other programs.
 
 use rusqlite::Connection;
+use rusqlite::types::ValueRef;
 use serde::Serialize;
+use serde_json::{Map, Value};
 
 use super::Journal;
 use super::ledger::count;
@@ -40,6 +42,9 @@ pub struct SinkStats {
     pub acknowledged: u64,
     /// Readings it refused for good.
     pub refused: u64,
+    /// Readings of its meters that it has not answered for: those that wait, and those that a filter keeps
+    /// from it.
+    pub pending: u64,
 }
 
 /// What a check of the journal found.
@@ -126,8 +131,13 @@ fn check_ids(sqlite: &Connection, upkept: &mut Upkept) -> rusqlite::Result<()> {
 
 fn sinks(sqlite: &Connection) -> rusqlite::Result<Vec<SinkStats>> {
     let mut statement = sqlite.prepare(
-        "SELECT name, pipeline, exporter, wants, count(ledger.reading), count(refused) \
-         FROM sinks LEFT JOIN ledger USING (sink) GROUP BY sink ORDER BY sink",
+        "SELECT name, pipeline, exporter, wants, \
+         (SELECT count(*) FROM ledger WHERE ledger.sink = sinks.sink), \
+         (SELECT count(refused) FROM ledger WHERE ledger.sink = sinks.sink), \
+         (SELECT count(*) FROM feeds JOIN sessions USING (meter) JOIN readings USING (session) \
+         WHERE feeds.sink = sinks.sink AND NOT EXISTS (SELECT 1 FROM ledger \
+         WHERE ledger.sink = sinks.sink AND ledger.reading = readings.reading)) \
+         FROM sinks ORDER BY sink",
     )?;
     let rows = statement.query_map([], |row| {
         let number = |index| -> rusqlite::Result<u64> {
@@ -141,7 +151,63 @@ fn sinks(sqlite: &Connection) -> rusqlite::Result<Vec<SinkStats>> {
             wants: row.get(3)?,
             acknowledged: answered - refused,
             refused,
+            pending: number(6)?,
         })
     })?;
     rows.collect()
+}
+
+/// The tables of an export, in an order in which each comes after what it refers to.
+const TABLES: [&str; 10] = [
+    "meters",
+    "sessions",
+    "sources",
+    "readings",
+    "conflicts",
+    "set_aside",
+    "sinks",
+    "feeds",
+    "ledger",
+    "events",
+];
+
+impl Journal {
+    /// Gives every row as a line of JSON, `{"table": …}` with its columns; bytes are hexadecimal. Stops when
+    /// `line` says false.
+    ///
+    /// # Errors
+    /// When the journal cannot be read.
+    pub fn export(&self, mut line: impl FnMut(&str) -> bool) -> Result<(), Problem> {
+        self.read(|sqlite| {
+            for table in TABLES {
+                let mut statement = sqlite.prepare(&format!("SELECT * FROM {table}"))?;
+                let names: Vec<String> = statement.column_names().map(str::to_owned).collect();
+                let mut rows = statement.query([])?;
+                while let Some(row) = rows.next()? {
+                    let mut object = Map::new();
+                    object.insert("table".to_owned(), table.into());
+                    for (index, name) in names.iter().enumerate() {
+                        object.insert(name.clone(), json(row.get_ref(index)?));
+                    }
+                    if !line(&Value::from(object).to_string()) {
+                        return Ok(());
+                    }
+                }
+            }
+            Ok(())
+        })
+    }
+}
+
+fn json(value: ValueRef<'_>) -> Value {
+    match value {
+        ValueRef::Null => Value::Null,
+        ValueRef::Integer(number) => number.into(),
+        ValueRef::Real(number) => number.into(),
+        ValueRef::Text(text) => String::from_utf8_lossy(text).into(),
+        ValueRef::Blob(bytes) => {
+            let hex: String = bytes.iter().map(|byte| format!("{byte:02x}")).collect();
+            hex.into()
+        }
+    }
 }

@@ -103,6 +103,13 @@ CREATE TABLE sinks (
   name     TEXT NOT NULL
 ) STRICT;
 
+-- The meters whose readings a sink is to be given.
+CREATE TABLE feeds (
+  meter INTEGER NOT NULL REFERENCES meters,
+  sink  INTEGER NOT NULL REFERENCES sinks,
+  PRIMARY KEY (meter, sink)
+) STRICT, WITHOUT ROWID;
+
 -- What a sink has answered for.
 CREATE TABLE ledger (
   sink    INTEGER NOT NULL REFERENCES sinks,
@@ -111,6 +118,7 @@ CREATE TABLE ledger (
   refused TEXT,                      -- why, when it refused it for good
   PRIMARY KEY (sink, reading)
 ) STRICT, WITHOUT ROWID;
+CREATE INDEX ledger_of_reading ON ledger (reading);
 
 -- What was done to a meter.
 CREATE TABLE events (

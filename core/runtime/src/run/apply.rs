@@ -25,7 +25,8 @@ use crate::plugin::Component;
 use crate::problem::{Code, Problem};
 use crate::transform::{Outcome, ReadContext};
 
-/// Columns that no transform changes.
+/// Columns that no plugin changes. Of what is built in only `pseudonymise` does, because they say whose the
+/// readings are; it keeps the rows and their order, and names each reading's id from before.
 const FROZEN: [&str; 7] = [
     "reading_id",
     "local_time",
@@ -54,13 +55,7 @@ pub(super) fn apply(
         Step::Plugin(component, config) => {
             let batch =
                 apply_watched(component, config, batch, operation, limits, &transform.name)?;
-            Outcome {
-                batch,
-                warnings: Vec::new(),
-                notes: Vec::new(),
-                dropped: 0,
-                clock_offset_s: None,
-            }
+            Outcome::of(batch)
         }
     };
     report.given += outcome.batch.num_rows() as u64;

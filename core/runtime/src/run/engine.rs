@@ -11,7 +11,7 @@ use glucopipe_sdk::ffi::guard::guard;
 use super::blame;
 use super::flow::Flow;
 use super::known::{Keep, Need};
-use super::plan::{Plan, PlannedSink, PlannedSource};
+use super::plan::{Plan, PlannedSink, PlannedSource, Step};
 use super::report::{Outcome, RunReport, SinkReport, SourceReport, SourceStatus, TransformReport};
 pub use super::running::Limits;
 use super::running::Running;
@@ -179,6 +179,11 @@ impl Engine<'_> {
             self.read_sources(loaded, finder, inbox)
         };
         let (turn, needs) = self.supply(fresh, &mut sources, &ways);
+        for transform in &mut self.flow.transforms {
+            if let Step::Builtin(builtin) = &mut transform.step {
+                self.flow.warnings.extend(builtin.finish());
+            }
+        }
         for (way, need) in ways.into_iter().zip(&needs) {
             // A sink that is gone has reported why.
             let _ = way.send(Delivery::End(need.fate.clone()));

@@ -197,7 +197,7 @@ fn plan_transform(
     {
         loaded.check_options(Kind::Transform, name, &(builtin.schema)());
         let config = loaded.resolve(Kind::Transform, name)?;
-        return match (builtin.open)(config.expose()) {
+        return match (builtin.open)(config.expose(), &loaded.pipeline.persons) {
             Ok(opened) => Some(planned(Step::Builtin(opened))),
             Err(rejected) => {
                 report_rejected(loaded, name, rejected);

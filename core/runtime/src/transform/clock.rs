@@ -17,6 +17,7 @@ use serde_json::Value;
 use super::offset::ClockOffset;
 use super::zone::{Occurs, Segment, Zone};
 use super::{Outcome, ReadContext, Rejected, Transform, parse, replace, typed, words, zone_name};
+use crate::config::Person;
 use crate::problem::Problem;
 
 const SECOND_US: i64 = 1_000_000;
@@ -37,7 +38,7 @@ pub(super) struct Config {
 }
 
 /// Makes the transform.
-pub(super) fn open(options: &Value) -> Result<Box<dyn Transform>, Rejected> {
+pub(super) fn open(options: &Value, _: &[Person]) -> Result<Box<dyn Transform>, Rejected> {
     let config: Config = parse(options)?;
     let zone = zone_name::parse("timezone", &config.timezone)?;
     Ok(Box::new(Clock {
@@ -160,11 +161,10 @@ impl Transform for Clock {
         }
         let batch = replace(&batch, columns)?;
         Ok(Outcome {
-            batch,
             warnings,
             notes,
-            dropped: 0,
             clock_offset_s: measured.map(|offset| offset.seconds),
+            ..Outcome::of(batch)
         })
     }
 }

@@ -9,7 +9,10 @@ use serde_json::Value;
 
 use super::moment::Moment;
 use super::{Outcome, ReadContext, Rejected, Transform, invalid, parse, typed, words};
+use crate::config::Person;
+use crate::device::normalise_serial;
 use crate::problem::{Code, Place, Problem};
+use crate::suggest::{did_you_mean, nearest};
 
 /// Keys of a `filter` transform; a reading passes if it fits all that are given.
 #[derive(Debug, Deserialize, JsonSchema)]
@@ -33,6 +36,10 @@ pub(super) struct Config {
     #[serde(default)]
     #[schemars(length(min = 1))]
     devices: Option<Vec<String>>,
+    /// Persons whose readings pass, by their names in `[persons.NAME]`; needs a `person` transform before it.
+    #[serde(default)]
+    #[schemars(length(min = 1))]
+    persons: Option<Vec<String>>,
 }
 
 macro_rules! word_enum {
@@ -58,7 +65,7 @@ word_enum!(Kind {
 word_enum!(Range { In = "in", Below = "below", Above = "above" });
 
 /// Makes the transform.
-pub(super) fn open(options: &Value) -> Result<Box<dyn Transform>, Rejected> {
+pub(super) fn open(options: &Value, persons: &[Person]) -> Result<Box<dyn Transform>, Rejected> {
     let config: Config = parse(options)?;
     let mut tests = Vec::new();
     if let Some(kinds) = config.kinds {
@@ -70,7 +77,10 @@ pub(super) fn open(options: &Value) -> Result<Box<dyn Transform>, Rejected> {
         tests.push(one_of("range", "range", words)?);
     }
     if let Some(devices) = config.devices {
-        let serials: Vec<String> = devices.iter().map(|serial| fold(serial)).collect();
+        let serials: Vec<String> = devices
+            .iter()
+            .map(|serial| normalise_serial(serial))
+            .collect();
         if let Some(empty) = serials.iter().position(String::is_empty) {
             let key = format!("devices.{empty}");
             return Err(Rejected::new(
@@ -80,6 +90,19 @@ pub(super) fn open(options: &Value) -> Result<Box<dyn Transform>, Rejected> {
             ));
         }
         tests.push(one_of("devices", "device_serial", serials)?);
+    }
+    if let Some(names) = config.persons {
+        let unknown = |name: &String| persons.iter().all(|person| person.name != *name);
+        if let Some(index) = names.iter().position(unknown) {
+            let message = format!("expected a name of [persons], got `{}`", names[index]);
+            let known = persons.iter().map(|person| person.name.as_str());
+            let rejected = Rejected::new(format!("persons.{index}"), Code::DATA_FILTER, message);
+            return Err(match nearest(&names[index], known) {
+                Some(near) => rejected.hint(did_you_mean(near)),
+                None => rejected.hint("add a table `[persons.NAME]` with its `serials`"),
+            });
+        }
+        tests.push(one_of("persons", "person", names)?);
     }
     let since = moment("since", config.since.as_deref())?;
     let until = moment("until", config.until.as_deref())?;
@@ -123,15 +146,6 @@ fn moment(key: &str, text: Option<&str>) -> Result<Option<Moment>, Rejected> {
     Moment::parse(text).map(Some).ok_or_else(refuse)
 }
 
-/// Serials as they are compared: without blanks, in upper case.
-fn fold(serial: &str) -> String {
-    serial
-        .chars()
-        .filter(|c| !c.is_whitespace())
-        .flat_map(char::to_uppercase)
-        .collect()
-}
-
 /// A column whose word must be one of some.
 struct OneOf {
     column: &'static str,
@@ -152,11 +166,18 @@ impl Transform for Filter {
             let column = words(&batch, test.column)?;
             let serials = test.column == "device_serial";
             let fits = column.map(false, |word| {
-                let word = if serials { fold(word) } else { word.to_owned() };
+                let word = if serials {
+                    normalise_serial(word)
+                } else {
+                    word.to_owned()
+                };
                 test.words.contains(&word)
             });
             let keys = column.keys();
             pass = &pass & &BooleanBuffer::collect_bool(rows, |row| fits.of(keys[row]));
+            if let Some(nulls) = column.array.nulls() {
+                pass = &pass & nulls.inner();
+            }
         }
         // Rows whose moment is not known are counted only if nothing else leaves them out.
         let mut unknown = BooleanBuffer::new_unset(rows);
@@ -184,11 +205,10 @@ impl Transform for Filter {
         };
         let notes = vec![format!("filter: {passed} of {rows} readings pass")];
         Ok(Outcome {
-            batch,
             warnings,
             notes,
             dropped: dropped as u64,
-            clock_offset_s: None,
+            ..Outcome::of(batch)
         })
     }
 }

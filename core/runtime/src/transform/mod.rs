@@ -1,9 +1,10 @@
-//! The transforms that are built in: units, times, and leaving rows out.
+//! The transforms that are built in: units, times, people, and leaving rows out.
 //!
 //! A transform takes one whole read of one meter as a batch of
 //! [`glucopipe_sdk::schema::readings`] and gives a batch of the same schema. What the meter sent
 //! (`raw_value`, `raw_unit`, `raw`, `markers`, `record_key`, `local_time`) and `reading_id` pass
-//! through untouched: columns that are not replaced are shared, not copied.
+//! through untouched: columns that are not replaced are shared, not copied. `pseudonymise` alone
+//! replaces some of them, because they say whose the readings are.
 
 // A problem is made once for a batch at most, so its size does not matter.
 #![allow(clippy::result_large_err)]
@@ -15,12 +16,15 @@ use schemars::JsonSchema;
 use serde::de::DeserializeOwned;
 use serde_json::Value;
 
+use crate::config::Person;
 use crate::problem::{Code, Problem};
 
 mod clock;
 mod filter;
 mod moment;
 mod offset;
+mod person;
+mod pseudonymise;
 #[cfg(test)]
 mod testing;
 mod units;
@@ -52,6 +56,22 @@ pub struct Outcome {
     pub dropped: u64,
     /// Meter clock minus wall time, seconds, where the transform measured it in its zone.
     pub clock_offset_s: Option<i64>,
+    /// The `reading_id`s from before, row by row, where the transform gave new ones: the ledger goes by them.
+    pub former_ids: Option<StringArray>,
+}
+
+impl Outcome {
+    /// The readings, and nothing to say of them.
+    pub fn of(batch: RecordBatch) -> Self {
+        Self {
+            batch,
+            warnings: Vec::new(),
+            notes: Vec::new(),
+            dropped: 0,
+            clock_offset_s: None,
+            former_ids: None,
+        }
+    }
 }
 
 /// A configured transform.
@@ -61,6 +81,11 @@ pub trait Transform: Send {
     /// # Errors
     /// When the batch is not of that schema, which is a bug of whoever made it.
     fn apply(&mut self, batch: RecordBatch, context: &ReadContext) -> Result<Outcome, Problem>;
+
+    /// What the user should know of all reads together; asked once, when the last has passed.
+    fn finish(&mut self) -> Vec<Problem> {
+        Vec::new()
+    }
 }
 
 /// A kind of transform that needs no plugin.
@@ -72,9 +97,12 @@ pub struct Builtin {
     pub summary: &'static str,
     /// JSON Schema of its keys.
     pub schema: fn() -> Value,
-    /// Makes one from its keys, which the schema has accepted.
-    pub open: fn(&Value) -> Result<Box<dyn Transform>, Rejected>,
+    /// Makes one from its keys, which the schema has accepted, and the persons of the pipeline.
+    pub open: fn(&Value, &[Person]) -> Opened,
 }
+
+/// A transform, or why there is none.
+pub type Opened = Result<Box<dyn Transform>, Rejected>;
 
 /// A value that the schema could not refuse.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -116,9 +144,21 @@ pub fn builtins() -> &'static [Builtin] {
         },
         Builtin {
             kind: "filter",
-            summary: "passes on some of the readings: by kind, time, measuring range or meter",
+            summary: "passes on some of the readings: by kind, time, measuring range, meter or person",
             schema: schema_of::<filter::Config>,
             open: filter::open,
+        },
+        Builtin {
+            kind: "person",
+            summary: "says whose a reading is, by the serial of the meter; holds back what is nobody's",
+            schema: schema_of::<person::Config>,
+            open: person::open,
+        },
+        Builtin {
+            kind: "pseudonymise",
+            summary: "replaces what says whose readings are by pseudonyms made with a key",
+            schema: schema_of::<pseudonymise::Config>,
+            open: pseudonymise::open,
         },
         Builtin {
             kind: "units",
@@ -228,8 +268,7 @@ mod tests {
                 "{}",
                 builtin.kind
             );
-            let keys = schema["properties"].as_object().unwrap();
-            for (key, property) in keys {
+            for (key, property) in schema["properties"].as_object().into_iter().flatten() {
                 assert!(
                     property["description"].is_string(),
                     "{}.{key}",
@@ -263,7 +302,7 @@ mod tests {
                 json!({ "nonsense": 1 }),
                 json!("x"),
             ] {
-                let refused = (builtin.open)(&options).err().unwrap();
+                let refused = (builtin.open)(&options, &[]).err().unwrap();
                 assert_eq!(
                     refused.code,
                     Code::CONFIG_VALUE,

@@ -14,6 +14,8 @@ use glucopipe_sdk::schema;
 use proptest::prelude::*;
 use serde_json::Value;
 
+use crate::config::Person;
+
 use super::{Outcome, ReadContext, Rejected, Transform, builtins};
 
 /// One reading, as far as transforms care.
@@ -26,6 +28,7 @@ pub(super) struct Row {
     pub(super) range: &'static str,
     pub(super) limit: Option<f64>,
     pub(super) serial: &'static str,
+    pub(super) person: Option<&'static str>,
     pub(super) time: Option<i64>,
     pub(super) read_at: i64,
 }
@@ -40,6 +43,7 @@ impl Row {
             range: "in",
             limit: None,
             serial: "AB12",
+            person: None,
             time: None,
             read_at: local("2026-06-01T00:00:00"),
         }
@@ -97,7 +101,8 @@ pub(super) fn batch(rows: &[Row]) -> RecordBatch {
             "range" => words(&|row| Some(row.range)),
             "range_limit" => Arc::new(rows.iter().map(|row| row.limit).collect::<Float64Array>()),
             "meal" => words(&|row| (row.local % 2 == 0).then_some("before")),
-            "reference" | "notes" | "person" => words(&|_| None),
+            "reference" | "notes" => words(&|_| None),
+            "person" => words(&|row| row.person),
             "markers" => words(&|row| (row.local % 3 != 0).then_some("X/Z1")),
             "raw_value" => texts("raw"),
             "raw_unit" => words(&|row| Some(row.unit)),
@@ -146,12 +151,25 @@ pub(super) fn context_with(clock: &str, resolution_s: u32, read: &str) -> ReadCo
     }
 }
 
+/// The persons of every pipeline here.
+pub(super) fn persons() -> Vec<Person> {
+    let person = |name: &str, serials: &[&str]| Person {
+        name: name.to_owned(),
+        serials: serials.iter().map(|&serial| serial.to_owned()).collect(),
+    };
+    vec![
+        person("anna", &["AB12", "7801-1234567"]),
+        person("ben", &["BEN-000111"]),
+        person("nobody yet", &[]),
+    ]
+}
+
 pub(super) fn open(kind: &str, options: &Value) -> Result<Box<dyn Transform>, Rejected> {
     let builtin = builtins()
         .iter()
         .find(|builtin| builtin.kind == kind)
         .unwrap();
-    (builtin.open)(options)
+    (builtin.open)(options, &persons())
 }
 
 /// Why a configuration is refused.
@@ -248,6 +266,6 @@ prop_compose! {
         let value = f64::from(tenths) / 10.0;
         let limit = (range != "in").then_some(value);
         let us = |seconds: i64| seconds * 1_000_000;
-        Row { local: us(local), kind, value, unit, range, limit, serial, time: time.map(us), read_at: us(read_at) }
+        Row { local: us(local), kind, value, unit, range, limit, serial, person: None, time: time.map(us), read_at: us(read_at) }
     }
 }

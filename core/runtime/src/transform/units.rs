@@ -12,6 +12,7 @@ use serde::Deserialize;
 use serde_json::Value;
 
 use super::{Outcome, ReadContext, Rejected, Transform, Words, parse, replace, typed, words};
+use crate::config::Person;
 use crate::problem::{Code, Problem};
 
 const MG_PER_DL: &str = "mg/dL";
@@ -71,7 +72,7 @@ impl Unit {
 }
 
 /// Makes the transform.
-pub(super) fn open(options: &Value) -> Result<Box<dyn Transform>, Rejected> {
+pub(super) fn open(options: &Value, _: &[Person]) -> Result<Box<dyn Transform>, Rejected> {
     let config: Config = parse(options)?;
     let Some(to) = Unit::parse(&config.to) else {
         let message = format!(
@@ -187,11 +188,8 @@ impl Transform for Units {
             steps.len()
         )];
         Ok(Outcome {
-            batch,
-            warnings: Vec::new(),
             notes,
-            dropped: 0,
-            clock_offset_s: None,
+            ..Outcome::of(batch)
         })
     }
 }

@@ -1,5 +1,6 @@
 //! Which columns a file has.
 
+use super::file::Mode;
 use crate::error::{Error, Result};
 use crate::schema::{COLUMNS, Column, Kind};
 
@@ -9,9 +10,9 @@ const KEY: &str = "columns";
 /// The columns of these names, in this order; without names all that text can hold, in their own order.
 ///
 /// # Errors
-/// When there is none, or a name is unknown, is of a column of bytes, or comes twice; on the key
-/// `columns`.
-pub fn columns(names: Option<&[String]>) -> Result<Vec<&'static Column>> {
+/// When there is none, or a name is unknown, is of a column of bytes, or comes twice, or one is missing that
+/// the mode needs; on the key `columns`.
+pub fn columns(names: Option<&[String]>, mode: Mode) -> Result<Vec<&'static Column>> {
     let Some(names) = names else {
         return Ok(all().collect());
     };
@@ -33,6 +34,11 @@ pub fn columns(names: Option<&[String]>) -> Result<Vec<&'static Column>> {
             return Err(Error::config(KEY, message));
         }
         chosen.push(column);
+    }
+    let has = |name: &str| chosen.iter().any(|column| column.name == name);
+    if let Some(missing) = mode.needs().iter().find(|name| !has(name)) {
+        let message = format!("`mode = \"{}\"` needs the column `{missing}`", mode.word());
+        return Err(Error::config(KEY, message));
     }
     Ok(chosen)
 }
@@ -85,7 +91,7 @@ mod tests {
 
     fn choose(names: &[&str]) -> std::result::Result<Vec<&'static str>, String> {
         let names: Vec<String> = names.iter().map(|&name| name.to_owned()).collect();
-        match columns(Some(&names)) {
+        match columns(Some(&names), Mode::Replace) {
             Ok(columns) => Ok(columns.iter().map(|column| column.name).collect()),
             Err(error) => Err(error.message),
         }
@@ -93,7 +99,7 @@ mod tests {
 
     #[test]
     fn all_leaves_out_raw_only() {
-        let all = columns(None).unwrap();
+        let all = columns(None, Mode::Merge).unwrap();
         assert_eq!(all.len(), COLUMNS.len() - 1);
         assert!(all.iter().all(|column| column.name != "raw"));
     }
@@ -102,6 +108,32 @@ mod tests {
     fn chooses_and_orders() {
         let names = ["unit", "value", "local_time"];
         assert_eq!(choose(&names).unwrap(), names);
+    }
+
+    #[test]
+    fn a_mode_needs_to_know_which_reading_a_row_is() {
+        for (mode, names, missing) in [
+            (Mode::Replace, &["value"][..], None),
+            (Mode::Append, &["value"], Some("reading_id")),
+            (Mode::Append, &["reading_id"], None),
+            (
+                Mode::Merge,
+                &["reading_id", "local_time"],
+                Some("record_key"),
+            ),
+            (
+                Mode::Merge,
+                &["record_key", "reading_id", "local_time"],
+                None,
+            ),
+        ] {
+            let names: Vec<String> = names.iter().map(|&name| name.to_owned()).collect();
+            let error = columns(Some(&names), mode).err().map(|error| error.message);
+            let expected = missing.map(|missing| {
+                format!("`mode = \"{}\"` needs the column `{missing}`", mode.word())
+            });
+            assert_eq!(error, expected);
+        }
     }
 
     #[test]

@@ -1,13 +1,21 @@
 //! The file of a text format: begun at the first reading, named at the commit.
 
-use std::io::Write as _;
+use std::fs::File;
+use std::io::ErrorKind;
 use std::path::{Path, PathBuf};
 
 use arrow::array::RecordBatch;
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
 
+use super::earlier::{Earlier, Stamp};
+use super::known::Known;
+use super::layout::Layout;
+use super::merge::Merge;
+use super::out::Out;
 use crate::error::{Error, Result, Status};
-use crate::exporter::{CommitReport, Sink};
-use crate::files::{WholeFile, check_target};
+use crate::exporter::{CommitReport, Preview, Sink, Wants};
+use crate::files::check_target;
 use crate::op::{Level, Op};
 use crate::stream::Batches;
 
@@ -15,42 +23,71 @@ use crate::stream::Batches;
 /// to be cancelled.
 const ROWS_PER_WRITE: usize = 4096;
 
-/// A format: record batches in, bytes out, nothing else.
-pub trait Layout: Send + 'static {
-    /// What the file is called in messages, for example `CSV`.
-    const NAME: &'static str;
+/// What becomes of the file that is there.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Deserialize, Serialize, JsonSchema)]
+#[serde(rename_all = "lowercase")]
+#[schemars(inline)]
+pub enum Mode {
+    /// It is replaced by all that is known.
+    #[default]
+    Replace,
+    /// What is new comes after what is there.
+    Append,
+    /// What is known comes to its place among what is there.
+    Merge,
+}
 
-    /// Appends what stands before all readings.
-    fn begin(&self, out: &mut Vec<u8>);
+impl Mode {
+    /// What a sink of this mode is to be given.
+    pub fn wants(self) -> Wants {
+        match self {
+            Self::Append => Wants::New,
+            Self::Replace | Self::Merge => Wants::Everything,
+        }
+    }
 
-    /// Appends readings and returns how many it appended.
-    ///
-    /// # Errors
-    /// When the batch lacks a column or has it in another type.
-    fn rows(&mut self, batch: &RecordBatch, out: &mut Vec<u8>) -> Result<u64>;
+    /// As it is written in the file.
+    pub fn word(self) -> &'static str {
+        match self {
+            Self::Replace => "replace",
+            Self::Append => "append",
+            Self::Merge => "merge",
+        }
+    }
 
-    /// What the log should say at the end about readings without a place in this format: how many, and
-    /// why; never a reading.
-    fn left_out(&self) -> Option<String> {
-        None
+    /// The columns without which the mode does not work: a row must say which reading it is, and where it
+    /// belongs.
+    pub fn needs(self) -> &'static [&'static str] {
+        match self {
+            Self::Replace => &[],
+            Self::Append => &["reading_id"],
+            Self::Merge => &["reading_id", "local_time", "record_key"],
+        }
     }
 }
 
-/// A file in the making: the sink of a [`Layout`], replaced whole.
+/// A file in the making: the sink of a [`Layout`].
 pub struct TextFile<L> {
     path: PathBuf,
+    mode: Mode,
     layout: L,
-    buffer: Vec<u8>,
     state: State,
+    /// The file as it was when it was read.
+    read: Option<Stamp>,
+    /// What an appended file has.
+    known: Known,
+    /// Only count.
+    dry: bool,
     offered: u64,
     delivered: u64,
+    already_there: u64,
 }
 
 enum State {
     /// Nothing is on disk.
     Fresh,
-    /// A temporary file with its beginning, and rows.
-    Begun(WholeFile),
+    /// A beginning, and rows.
+    Begun(Out),
     /// Failed or committed: there is nothing to write to.
     Over,
 }
@@ -59,16 +96,28 @@ impl<L: Layout> TextFile<L> {
     /// A sink that has not touched the disk.
     ///
     /// # Errors
-    /// When the path is none of a file, on the key `path`.
-    pub fn new(path: PathBuf, layout: L) -> Result<Self> {
+    /// When the path is none of a file, on the key `path`; when the layout cannot be read back for the mode,
+    /// on the key `mode`.
+    pub fn new(path: PathBuf, mode: Mode, layout: L) -> Result<Self> {
         check_name(&path)?;
+        if mode != Mode::Replace && layout.reader().is_none() {
+            let message = format!(
+                "rows of this format do not say which reading they are, so there is no `{}`",
+                mode.word()
+            );
+            return Err(Error::config("mode", message));
+        }
         Ok(Self {
             path,
+            mode,
             layout,
-            buffer: Vec::new(),
             state: State::Fresh,
+            read: None,
+            known: Known::default(),
+            dry: false,
             offered: 0,
             delivered: 0,
+            already_there: 0,
         })
     }
 
@@ -80,17 +129,33 @@ impl<L: Layout> TextFile<L> {
         check_target(&self.path)
     }
 
-    /// The file, with its beginning; until it is put back the sink counts as failed.
-    fn take_file(&mut self) -> Result<WholeFile> {
+    /// What a run would write, for [`crate::exporter::Exporter::preview`]; writes nothing.
+    ///
+    /// # Errors
+    /// When it could not be written.
+    pub fn preview(mut self, op: &Op, readings: &mut dyn Batches) -> Result<Preview> {
+        self.check()?;
+        self.dry = true;
+        self.write(op, readings)?;
+        let there = self.path.exists();
+        let report = self.finish()?;
+        let path = self.path.display();
+        let mut lines = vec![match (report.targets.is_empty(), there, self.mode) {
+            (true, ..) => format!("would leave {path} as it is"),
+            (_, true, Mode::Replace) => format!("would replace {path}"),
+            (_, true, _) => format!("would add to {path}"),
+            (_, false, _) => format!("would make {path}"),
+        }];
+        lines[0].push_str(&counts(&report));
+        lines.extend(self.layout.remark());
+        Ok(Preview { report, lines })
+    }
+
+    /// What was begun; until it is put back the sink counts as failed.
+    fn take(&mut self) -> Result<Option<Out>> {
         match std::mem::replace(&mut self.state, State::Over) {
-            State::Begun(file) => Ok(file),
-            State::Fresh => {
-                let mut file = WholeFile::create(&self.path)?;
-                self.buffer.clear();
-                self.layout.begin(&mut self.buffer);
-                write_all::<L>(&mut file, &self.buffer)?;
-                Ok(file)
-            }
+            State::Fresh => Ok(None),
+            State::Begun(out) => Ok(Some(out)),
             State::Over => Err(Error::new(
                 Status::Internal,
                 format!(
@@ -102,44 +167,148 @@ impl<L: Layout> TextFile<L> {
         }
     }
 
+    /// A new file with its beginning.
+    fn begin(&mut self, first: Option<&RecordBatch>) -> Result<Out> {
+        let mut out = if self.dry {
+            Out::count(L::NAME)
+        } else {
+            Out::create(&self.path, L::NAME)?
+        };
+        self.layout.begin(first, &mut out.buffer)?;
+        Ok(out)
+    }
+
+    /// The file of an earlier run, or what was written before; `None` when there is nothing.
+    fn earlier(&mut self, out: Option<&Out>) -> Result<Option<Earlier>> {
+        let Some(reader) = self.layout.reader() else {
+            return Ok(None);
+        };
+        let file = match out.and_then(Out::reopen) {
+            Some(file) => file,
+            None => {
+                self.check()?;
+                self.read = Stamp::of(&self.path);
+                File::open(&self.path)
+            }
+        };
+        match file {
+            Ok(file) => Earlier::open(file, &self.path, &mut self.layout, reader),
+            Err(error) if error.kind() == ErrorKind::NotFound => Ok(None),
+            Err(error) => {
+                let what = format!("cannot read {} file `{}`", L::NAME, self.path.display());
+                Err(Error::file(what, &error))
+            }
+        }
+    }
+
     /// Writes all readings; asks `tick`, with the rows written, whether to go on.
     fn write_readings(
         &mut self,
         readings: &mut dyn Batches,
         tick: &dyn Fn(u64) -> Result<()>,
     ) -> Result<()> {
-        let mut file = self.take_file()?;
+        let mut out = self.take()?;
         tick(self.delivered)?;
+        let mut merge = None;
         while let Some(batch) = readings.next_batch()? {
             for rows in slices(&batch) {
-                self.buffer.clear();
                 self.offered += rows.num_rows() as u64;
-                self.delivered += self.layout.rows(&rows, &mut self.buffer)?;
-                write_all::<L>(&mut file, &self.buffer)?;
+                let mut open = match (out.take(), self.mode) {
+                    (before, Mode::Merge) if merge.is_none() => {
+                        merge = Some(Merge::new(self.earlier(before.as_ref())?));
+                        self.begin(None)?
+                    }
+                    (Some(out), _) => out,
+                    (None, Mode::Append) => self.begin_after_earlier(tick)?,
+                    (None, _) => self.begin(Some(&rows))?,
+                };
+                self.write_rows(&rows, merge.as_mut(), &mut open, tick)?;
+                open.flush()?;
                 tick(self.delivered)?;
+                out = Some(open);
             }
         }
-        self.state = State::Begun(file);
+        if let (Some(merge), Some(out)) = (merge, &mut out) {
+            let replaced = merge.finish(out, &|| tick(self.delivered))?;
+            self.already_there += replaced;
+            self.delivered -= replaced;
+            out.flush()?;
+        }
+        self.state = out.map_or(State::Fresh, State::Begun);
         Ok(())
     }
 
-    fn finish(&mut self) -> Result<CommitReport> {
-        let file = self.take_file()?;
-        if self.delivered == 0 && file.target().exists() {
-            // No reading is no reason to take away what is there.
-            return Ok(CommitReport {
-                left_out: self.offered,
-                ..CommitReport::default()
-            });
+    fn write_rows(
+        &mut self,
+        rows: &RecordBatch,
+        merge: Option<&mut Merge>,
+        out: &mut Out,
+        tick: &dyn Fn(u64) -> Result<()>,
+    ) -> Result<()> {
+        let delivered = self.delivered;
+        self.delivered += match merge {
+            Some(merge) => merge.rows(rows, &mut self.layout, out, &|| tick(delivered))?,
+            None if self.mode == Mode::Append => {
+                let new = self.known.without(rows)?;
+                self.already_there += (rows.num_rows() - new.num_rows()) as u64;
+                self.layout.rows(&new, &mut out.buffer)?
+            }
+            None => self.layout.rows(rows, &mut out.buffer)?,
+        };
+        Ok(())
+    }
+
+    /// A copy of the file that is there, or a new one.
+    fn begin_after_earlier(&mut self, tick: &dyn Fn(u64) -> Result<()>) -> Result<Out> {
+        let earlier = self.earlier(None)?;
+        let mut out = self.begin(None)?;
+        let Some(mut earlier) = earlier else {
+            return Ok(out);
+        };
+        while let Some(key) = earlier.key() {
+            self.known.insert(&key.reading_id);
+            out.buffer.extend_from_slice(earlier.row());
+            earlier.advance()?;
+            if out.is_full() {
+                out.flush()?;
+                tick(self.delivered)?;
+            }
         }
-        let bytes = file.bytes();
-        file.commit()?;
-        Ok(CommitReport {
+        Ok(out)
+    }
+
+    fn finish(&mut self) -> Result<CommitReport> {
+        let out = self.take()?;
+        let left_out = self.offered - self.delivered - self.already_there;
+        let report = CommitReport {
             delivered: self.delivered,
-            left_out: self.offered - self.delivered,
-            bytes,
-            targets: vec![self.path.display().to_string()],
+            already_there: self.already_there,
+            left_out,
             ..CommitReport::default()
+        };
+        let out = match out {
+            // No new reading is no reason to touch what is there.
+            _ if self.delivered == 0
+                && (self.mode != Mode::Merge || self.already_there == 0)
+                && self.path.exists() =>
+            {
+                return Ok(report);
+            }
+            Some(out) => out,
+            None => self.begin(None)?,
+        };
+        if self.read.is_some() && self.read != Stamp::of(&self.path) {
+            let message = format!(
+                "{} file `{}` was changed by another program in the meantime",
+                L::NAME,
+                self.path.display()
+            );
+            return Err(Error::new(Status::Precondition, message).retryable());
+        }
+        Ok(CommitReport {
+            bytes: out.finish()?,
+            targets: vec![self.path.display().to_string()],
+            ..report
         })
     }
 }
@@ -156,11 +325,32 @@ impl<L: Layout> Sink for TextFile<L> {
     fn commit(&mut self, op: &Op) -> Result<CommitReport> {
         op.check()?;
         let report = self.finish()?;
-        if let Some(left_out) = self.layout.left_out() {
-            op.log(Level::Info, "", &left_out);
+        if let Some(remark) = self.layout.remark() {
+            op.log(Level::Info, "", &remark);
         }
         Ok(report)
     }
+}
+
+/// `: 12 readings, 300 are there already, 2 have no place in it; 4711 bytes`.
+fn counts(report: &CommitReport) -> String {
+    let readings = |count: u64| match count {
+        1 => "1 reading".to_owned(),
+        count => format!("{count} readings"),
+    };
+    let mut text = format!(": {}", readings(report.delivered));
+    for (count, what) in [
+        (report.already_there, "there already"),
+        (report.left_out, "without a place in it"),
+    ] {
+        if count > 0 {
+            text.push_str(&format!(", {count} {what}"));
+        }
+    }
+    if !report.targets.is_empty() {
+        text.push_str(&format!("; {} bytes", report.bytes));
+    }
+    text
 }
 
 /// Refuses what can be a folder alone.
@@ -183,18 +373,6 @@ fn slices(batch: &RecordBatch) -> impl Iterator<Item = RecordBatch> {
     (0..rows)
         .step_by(ROWS_PER_WRITE)
         .map(move |start| batch.slice(start, ROWS_PER_WRITE.min(rows - start)))
-}
-
-fn write_all<L: Layout>(file: &mut WholeFile, bytes: &[u8]) -> Result<()> {
-    file.write_all(bytes)
-        .map_err(|error| cannot_write::<L>(file.target(), &error))
-}
-
-fn cannot_write<L: Layout>(path: &Path, error: &std::io::Error) -> Error {
-    Error::file(
-        format!("cannot write {} file `{}`", L::NAME, path.display()),
-        error,
-    )
 }
 
 #[cfg(test)]

@@ -2,16 +2,23 @@
 //!
 //! Text is made by appending to a byte vector. What comes before and after each cell of a column is
 //! part of what [`TextCells`], [`Moments`] and [`Numbers`] keep ready, so that a cell is one copy. A format
-//! is a [`Layout`]; [`TextFile`] is its sink.
+//! is a [`Layout`]; [`TextFile`] is its sink, which replaces the file that is there, adds to it or merges
+//! with it.
 
 mod cells;
 mod columns;
+mod earlier;
 mod file;
+mod known;
+mod layout;
+mod merge;
 mod moment;
 mod number;
+mod out;
 
 pub use cells::{Render, TextCells};
 pub use columns::columns;
-pub use file::{Layout, TextFile};
-pub use moment::Moments;
+pub use file::{Mode, TextFile};
+pub use layout::{Found, Layout, RowKey, RowReader};
+pub use moment::{DateOrder, Moments, Precision, TimeForm, parse_time};
 pub use number::{Numbers, append_integer};

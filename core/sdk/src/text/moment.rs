@@ -1,4 +1,4 @@
-//! Times: ISO 8601, to the second, with a fraction only where there is one.
+//! Times: ISO 8601, to the second, with a fraction only where there is one; and as other programs show them.
 
 use std::io::Write as _;
 
@@ -7,14 +7,62 @@ use arrow::buffer::ScalarBuffer;
 const MICROS_PER_SECOND: i64 = 1_000_000;
 const MICROS_PER_DAY: i64 = 86_400 * MICROS_PER_SECOND;
 
-/// A column of times as text: `2024-03-01T05:15:00`, between what the format puts around each.
+/// How a time is written.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct TimeForm {
+    /// In which order the date comes.
+    pub date: DateOrder,
+    /// Between date and time of day.
+    pub between: u8,
+    /// How exact it is; what is beyond is cut off.
+    pub precision: Precision,
+}
+
+/// In which order a date comes.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum DateOrder {
+    /// `2024-03-01`; years beyond four digits have a sign, as ISO 8601 asks for.
+    YearFirst,
+    /// `01-03-2024`.
+    DayFirst,
+    /// `03-01-2024`.
+    MonthFirst,
+}
+
+/// How exact a time is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Precision {
+    /// Seconds, with a fraction where there is one.
+    Fraction,
+    /// Seconds.
+    Seconds,
+    /// Minutes.
+    Minutes,
+}
+
+impl TimeForm {
+    /// `2024-03-01T05:15:00`, with a fraction where there is one.
+    pub const ISO: Self = Self {
+        date: DateOrder::YearFirst,
+        between: b'T',
+        precision: Precision::Fraction,
+    };
+    /// `2024-03-01 05:15:00`, whole seconds, as most programs show times.
+    pub const PLAIN: Self = Self {
+        date: DateOrder::YearFirst,
+        between: b' ',
+        precision: Precision::Seconds,
+    };
+}
+
+/// A column of times as text, between what the format puts around each.
 ///
 /// Remembers the last one, and its day: readings come in order.
 pub struct Moments {
     micros: ScalarBuffer<i64>,
+    form: TimeForm,
     before: String,
-    between: u8,
-    after: &'static str,
+    after: String,
     last: Option<i64>,
     /// Day of `text`, in days since 1970-01-01.
     day: Option<i64>,
@@ -27,29 +75,22 @@ pub struct Moments {
 impl Moments {
     /// A column in microseconds since 1970-01-01T00:00:00, with a text before and after each time; a
     /// time in UTC has its `Z` there.
-    pub fn new(micros: ScalarBuffer<i64>, before: impl Into<String>, after: &'static str) -> Self {
+    pub fn new(
+        micros: ScalarBuffer<i64>,
+        form: TimeForm,
+        before: impl Into<String>,
+        after: impl Into<String>,
+    ) -> Self {
         Self {
             micros,
+            form,
             before: before.into(),
-            between: b'T',
-            after,
+            after: after.into(),
             last: None,
             day: None,
             text: Vec::with_capacity(64),
             date_end: 0,
         }
-    }
-
-    /// A blank between date and time, and whole seconds only, as most programs show times.
-    #[must_use]
-    pub fn plain(mut self) -> Self {
-        self.between = b' ';
-        self.micros = self
-            .micros
-            .iter()
-            .map(|micros| micros - micros.rem_euclid(MICROS_PER_SECOND))
-            .collect();
-        self
     }
 
     /// Appends the time of a row, with what is before and after it.
@@ -69,27 +110,81 @@ impl Moments {
         } else {
             self.text.clear();
             self.text.extend_from_slice(self.before.as_bytes());
-            append_date(day, &mut self.text);
-            self.text.push(self.between);
+            append_date(day, self.form.date, &mut self.text);
+            self.text.push(self.form.between);
             self.date_end = self.text.len();
             self.day = Some(day);
         }
         let micros_of_day = micros.rem_euclid(MICROS_PER_DAY);
         append_time(micros_of_day / MICROS_PER_SECOND, &mut self.text);
-        append_fraction(micros_of_day % MICROS_PER_SECOND, &mut self.text);
+        match self.form.precision {
+            Precision::Fraction => {
+                append_fraction(micros_of_day % MICROS_PER_SECOND, &mut self.text);
+            }
+            Precision::Seconds => {}
+            Precision::Minutes => self.text.truncate(self.date_end + "05:15".len()),
+        }
         self.text.extend_from_slice(self.after.as_bytes());
         self.last = Some(micros);
     }
 }
 
-/// `2024-03-01`; years beyond four digits have a sign, as ISO 8601 asks for.
-fn append_date(day: i64, out: &mut Vec<u8>) {
+fn append_date(day: i64, order: DateOrder, out: &mut Vec<u8>) {
     let (year, month, day) = civil(day);
     // Writing to memory does not fail.
-    let _ = match year {
-        0..=9999 => write!(out, "{year:04}-{month:02}-{day:02}"),
-        _ => write!(out, "{year:+05}-{month:02}-{day:02}"),
+    let _ = match order {
+        DateOrder::YearFirst if (0..=9999).contains(&year) => {
+            write!(out, "{year:04}-{month:02}-{day:02}")
+        }
+        DateOrder::YearFirst => write!(out, "{year:+05}-{month:02}-{day:02}"),
+        DateOrder::DayFirst => write!(out, "{day:02}-{month:02}-{year:04}"),
+        DateOrder::MonthFirst => write!(out, "{month:02}-{day:02}-{year:04}"),
     };
+}
+
+/// Reads back a time of a form that puts the year first, in microseconds since 1970-01-01T00:00:00; `None`
+/// for any other text.
+pub fn parse_time(text: &[u8], between: u8) -> Option<i64> {
+    let text = std::str::from_utf8(text).ok()?;
+    // Only a year beyond four digits has a sign in front.
+    let (date, time) = text.split_once(char::from(between))?;
+    let date: chrono::NaiveDate = date.parse().ok()?;
+    let day = date
+        .signed_duration_since(chrono::NaiveDate::default())
+        .num_days();
+    let (time, micros) = match time.split_once('.') {
+        None => (time, 0),
+        Some((time, fraction)) => (time, parse_fraction(fraction)?),
+    };
+    let &[
+        hour_tens,
+        hour,
+        b':',
+        minute_tens,
+        minute,
+        b':',
+        second_tens,
+        second,
+    ] = time.as_bytes()
+    else {
+        return None;
+    };
+    let digits = |tens: u8, ones: u8, below: i64| {
+        let digit = |byte: u8| byte.is_ascii_digit().then(|| i64::from(byte - b'0'));
+        let number = digit(tens)? * 10 + digit(ones)?;
+        (number < below).then_some(number)
+    };
+    let seconds = digits(hour_tens, hour, 24)? * 3600
+        + digits(minute_tens, minute, 60)? * 60
+        + digits(second_tens, second, 60)?;
+    day.checked_mul(MICROS_PER_DAY)?
+        .checked_add(seconds * MICROS_PER_SECOND + micros)
+}
+
+/// Microseconds of one to six digits behind the point.
+fn parse_fraction(digits: &str) -> Option<i64> {
+    let fits = (1..=6).contains(&digits.len()) && digits.bytes().all(|byte| byte.is_ascii_digit());
+    fits.then(|| format!("{digits:0<6}").parse().ok())?
 }
 
 /// `05:15:00`.
@@ -153,7 +248,7 @@ mod tests {
 
     fn texts(micros: Vec<i64>) -> Vec<String> {
         let rows = micros.len();
-        let mut moments = Moments::new(micros.into(), "", "Z");
+        let mut moments = Moments::new(micros.into(), TimeForm::ISO, "", "Z");
         (0..rows).map(|row| text(&mut moments, row)).collect()
     }
 
@@ -164,14 +259,54 @@ mod tests {
     }
 
     #[test]
-    fn what_is_around_stays_and_plain_is_plain() {
+    fn what_is_around_stays_and_forms_differ() {
         let micros: ScalarBuffer<i64> = vec![-1, 250_000, 86_400_000_000].into();
-        let mut quoted = Moments::new(micros.clone(), "<", ">,");
+        let of = |form| Moments::new(micros.clone(), form, "<", ">,");
+        let mut quoted = of(TimeForm::ISO);
         assert_eq!(text(&mut quoted, 1), "<1970-01-01T00:00:00.25>,");
         assert_eq!(text(&mut quoted, 2), "<1970-01-02T00:00:00>,");
-        let mut plain = Moments::new(micros, "\"", "\"").plain();
-        assert_eq!(text(&mut plain, 0), "\"1969-12-31 23:59:59\"");
-        assert_eq!(text(&mut plain, 1), "\"1970-01-01 00:00:00\"");
+        let mut plain = of(TimeForm::PLAIN);
+        assert_eq!(text(&mut plain, 0), "<1969-12-31 23:59:59>,");
+        assert_eq!(text(&mut plain, 1), "<1970-01-01 00:00:00>,");
+        for (date, expected) in [
+            (DateOrder::DayFirst, "<31-12-1969 23:59>,"),
+            (DateOrder::MonthFirst, "<12-31-1969 23:59>,"),
+        ] {
+            let precision = Precision::Minutes;
+            let mut minutes = of(TimeForm {
+                date,
+                between: b' ',
+                precision,
+            });
+            assert_eq!(text(&mut minutes, 0), expected);
+        }
+    }
+
+    #[test]
+    fn reads_no_other_times() {
+        let iso = |text: &str| parse_time(text.as_bytes(), b'T');
+        assert_eq!(iso("2024-03-01T05:15:00.25"), Some(1_709_270_100_250_000));
+        assert_eq!(
+            parse_time(b"2024-03-01 05:15:00", b' '),
+            Some(1_709_270_100_000_000)
+        );
+        for other in [
+            "",
+            "2024-03-01",
+            "2024-03-01 05:15:00",
+            "2024-03-01T05:15",
+            "2024-03-01T05:15:00Z",
+            "2024-03-01T05:15:00.",
+            "2024-03-01T05:15:00.+1",
+            "2024-03-01T05:15:00.1234567",
+            "2024-03-01T24:00:00",
+            "2024-02-30T05:15:00",
+            "01-03-2024T05:15:00",
+            "9999999-01-01T00:00:00",
+        ] {
+            assert_eq!(iso(other), None, "{other}");
+        }
+        assert_eq!(parse_time(b"\xff2024-03-01T05:15:00", b'T'), None);
     }
 
     #[test]
@@ -200,6 +335,12 @@ mod tests {
             let date = DateTime::from_timestamp(day * 86_400, 0).unwrap();
             let expected = (date.year().into(), date.month().into(), date.day().into());
             prop_assert_eq!(civil(day), expected);
+        }
+
+        #[test]
+        fn own_times_are_read_back(micros in -8_000_000_000_000_000_000_i64..8_000_000_000_000_000_000) {
+            let mut moments = Moments::new(vec![micros].into(), TimeForm::ISO, "", "");
+            prop_assert_eq!(parse_time(text(&mut moments, 0).as_bytes(), b'T'), Some(micros));
         }
 
         #[test]

@@ -11,7 +11,11 @@ const ROOM: usize = 23;
 pub struct Numbers {
     slots: Vec<Slot>,
     after: u8,
+    write: Box<Write>,
 }
+
+/// How one number is written.
+type Write = dyn Fn(f64, &mut Vec<u8>) + Send;
 
 #[derive(Clone, Copy)]
 struct Slot {
@@ -22,7 +26,17 @@ struct Slot {
 
 impl Numbers {
     /// A formatter that remembers nothing yet, with the byte that follows each number.
+    ///
+    /// What is no number or has no end becomes `NaN`, `inf` or `-inf`.
     pub fn new(after: u8) -> Self {
+        Self::written_by(after, |number, out| {
+            // Writing to memory does not fail.
+            let _ = write!(out, "{number}");
+        })
+    }
+
+    /// The same for numbers that are written in another way; the same number always alike.
+    pub fn written_by(after: u8, write: impl Fn(f64, &mut Vec<u8>) + Send + 'static) -> Self {
         let empty = Slot {
             bits: 0,
             length: 0,
@@ -31,12 +45,11 @@ impl Numbers {
         Self {
             slots: vec![empty; SLOTS],
             after,
+            write: Box::new(write),
         }
     }
 
     /// Appends a number and the byte after it.
-    ///
-    /// What is no number or has no end becomes `NaN`, `inf` or `-inf`.
     #[inline]
     pub fn append(&mut self, number: f64, out: &mut Vec<u8>) {
         let bits = number.to_bits();
@@ -45,17 +58,16 @@ impl Numbers {
         if slot.bits == bits && !text.is_empty() {
             out.extend_from_slice(text);
         } else {
-            slot.fill(number, self.after, out);
+            slot.fill(number, &self.write, self.after, out);
         }
     }
 }
 
 impl Slot {
     #[cold]
-    fn fill(&mut self, number: f64, after: u8, out: &mut Vec<u8>) {
+    fn fill(&mut self, number: f64, write: &Write, after: u8, out: &mut Vec<u8>) {
         let start = out.len();
-        // Writing to memory does not fail.
-        let _ = write!(out, "{number}");
+        write(number, out);
         out.push(after);
         let text = out.get(start..).unwrap_or_default();
         if let (Some(kept), Ok(length)) = (self.text.get_mut(..text.len()), text.len().try_into()) {
@@ -130,6 +142,17 @@ mod tests {
             let tiny = text(&mut numbers, 5e-324);
             assert_eq!((tiny.len(), &tiny[320..]), (326, "000005"));
             assert_eq!(text(&mut numbers, f64::MAX).len(), 309);
+        }
+    }
+
+    #[test]
+    fn another_way_to_write_is_remembered_too() {
+        let mut numbers = Numbers::written_by(b';', |number, out| {
+            let _ = write!(out, "<{number:.1}>");
+        });
+        for _ in 0..2 {
+            assert_eq!(text(&mut numbers, 5.25), "<5.2>");
+            assert_eq!(text(&mut numbers, 93.0), "<93.0>");
         }
     }
 

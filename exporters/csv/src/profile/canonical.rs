@@ -1,8 +1,11 @@
-//! The canonical form of readings as CSV: record batches in, bytes out, nothing else.
+//! The canonical form of readings as CSV, and its spreadsheet dialect: record batches in, bytes out, nothing
+//! else.
 //!
 //! Facts: `docs/readings.md`. Cells carry their separator, so that a cell is one copy.
 
-mod text;
+mod read;
+
+use std::io::Write as _;
 
 use glucopipe_sdk::Result;
 use glucopipe_sdk::arrow::array::{
@@ -11,88 +14,166 @@ use glucopipe_sdk::arrow::array::{
 use glucopipe_sdk::arrow::buffer::{NullBuffer, ScalarBuffer};
 use glucopipe_sdk::batch::{Texts, typed};
 use glucopipe_sdk::schema::{Column, Kind};
-use glucopipe_sdk::text::{Moments, Numbers, TextCells, append_integer};
+use glucopipe_sdk::text::{Moments, Numbers, RowReader, TextCells, TimeForm, append_integer};
 use glucopipe_sdk::{Error, Status};
 
-use text::{CsvText, escape};
+use self::read::Reader;
+use super::Table;
+use super::text::{CsvText, Quoting};
+use crate::Config;
+use crate::options::{Decimal, LineEnd, Profile, Separator, Times};
 
-/// Between the cells of a row.
-const SEPARATOR: u8 = b',';
-/// After each row.
-const LINE_END: u8 = b'\n';
+/// The byte order mark of UTF-8.
+const BOM: &[u8] = "\u{feff}".as_bytes();
+
+/// How the canonical form is spelt.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) struct Dialect {
+    quoting: Quoting,
+    /// Before the decimals of a number.
+    decimal: Decimal,
+    line_end: LineEnd,
+    bom: bool,
+    times: Times,
+}
+
+impl Dialect {
+    /// The dialect that a configuration of a profile with columns asks for.
+    pub(super) fn of(config: &Config) -> Self {
+        let excel = config.profile == Profile::Excel;
+        let decimal = config.decimal.unwrap_or_default();
+        let separator = match (config.separator, decimal) {
+            (Some(Separator::Comma), _) | (None, Decimal::Point) => b',',
+            (Some(Separator::Semicolon), _) | (None, Decimal::Comma) => b';',
+            (Some(Separator::Tab), _) => b'\t',
+        };
+        let line_end = if excel { LineEnd::Crlf } else { LineEnd::Lf };
+        Self {
+            quoting: Quoting {
+                separator,
+                safe: config.excel_safe.unwrap_or(true),
+            },
+            decimal,
+            line_end: config.line_end.unwrap_or(line_end),
+            bom: config.bom.unwrap_or(excel),
+            times: config.times.unwrap_or_default(),
+        }
+    }
+
+    fn numbers(self) -> Numbers {
+        let separator = self.quoting.separator;
+        match self.decimal {
+            Decimal::Point => Numbers::new(separator),
+            Decimal::Comma => Numbers::written_by(separator, |number, out| {
+                let start = out.len();
+                // Writing to memory does not fail.
+                let _ = write!(out, "{number}");
+                for byte in out.iter_mut().skip(start).filter(|byte| **byte == b'.') {
+                    *byte = b',';
+                }
+            }),
+        }
+    }
+
+    fn time_form(self) -> TimeForm {
+        match self.times {
+            Times::Iso => TimeForm::ISO,
+            Times::Plain => TimeForm {
+                between: b' ',
+                ..TimeForm::ISO
+            },
+        }
+    }
+
+    /// What is after a moment in UTC.
+    fn zone(self) -> &'static str {
+        match self.times {
+            Times::Iso => "Z",
+            Times::Plain => "",
+        }
+    }
+
+    /// Turns the separator after the last cell into a line end.
+    fn end_row(self, out: &mut Vec<u8>) {
+        out.pop();
+        out.extend_from_slice(self.line_end());
+    }
+
+    fn line_end(self) -> &'static [u8] {
+        match self.line_end {
+            LineEnd::Lf => b"\n",
+            LineEnd::Crlf => b"\r\n",
+        }
+    }
+}
 
 /// Formats readings, all or some columns of them.
-pub(crate) struct Canonical {
+pub(super) struct Canonical {
     columns: Vec<&'static Column>,
+    dialect: Dialect,
     numbers: Numbers,
+    /// The cell of a null with its separator: empty, but for a file of one column, where readers skip empty
+    /// lines.
+    null: Vec<u8>,
 }
 
 impl Canonical {
     /// A formatter of these columns, at least one.
-    pub(crate) fn new(columns: Vec<&'static Column>) -> Self {
+    pub(super) fn new(columns: Vec<&'static Column>, dialect: Dialect) -> Self {
+        let quotes: &[u8] = if columns.len() == 1 { b"\"\"" } else { b"" };
         Self {
+            null: [quotes, &[dialect.quoting.separator]].concat(),
+            numbers: dialect.numbers(),
             columns,
-            numbers: Numbers::new(SEPARATOR),
+            dialect,
         }
     }
+}
 
-    /// Appends the header line.
-    pub(crate) fn header(&self, out: &mut Vec<u8>) {
+impl Table for Canonical {
+    fn begin(&mut self, _: Option<&RecordBatch>, out: &mut Vec<u8>) -> Result<()> {
+        if self.dialect.bom {
+            out.extend_from_slice(BOM);
+        }
         for column in &self.columns {
-            escape(column.name, out);
-            out.push(SEPARATOR);
+            self.dialect.quoting.escape(column.name, out);
+            out.push(self.dialect.quoting.separator);
         }
-        end_row(out);
+        self.dialect.end_row(out);
+        Ok(())
     }
 
-    /// Appends one line per reading.
-    ///
-    /// # Errors
-    /// When the batch lacks a column or has it in another type.
-    pub(crate) fn rows(&mut self, batch: &RecordBatch, out: &mut Vec<u8>) -> Result<()> {
-        let null = self.null();
+    fn rows(&mut self, batch: &RecordBatch, out: &mut Vec<u8>) -> Result<u64> {
         let cells: Result<Vec<Cells>> = self
             .columns
             .iter()
-            .map(|column| Cells::of(batch, column, null))
+            .map(|column| Cells::of(batch, column, self.dialect, &self.null))
             .collect();
         let mut cells = cells?;
         for row in 0..batch.num_rows() {
             for column in &mut cells {
                 column.append(row, &mut self.numbers, out);
             }
-            end_row(out);
+            self.dialect.end_row(out);
         }
-        Ok(())
+        Ok(batch.num_rows() as u64)
     }
 
-    /// The cell of a null: empty, but for a file of one column, where readers skip empty lines.
-    fn null(&self) -> &'static [u8] {
-        if self.columns.len() == 1 {
-            b"\"\","
-        } else {
-            b","
-        }
+    fn remark(&self) -> Option<String> {
+        None
     }
-}
 
-/// Turns the separator after the last cell into a line end.
-fn end_row(out: &mut [u8]) {
-    if let Some(last) = out.last_mut() {
-        *last = LINE_END;
+    fn reader(&self) -> Option<Box<dyn RowReader>> {
+        Some(Box::new(Reader::new(&self.columns, self.dialect)))
     }
-}
-
-fn integer(integer: i64, out: &mut Vec<u8>) {
-    append_integer(integer, out);
-    out.push(SEPARATOR);
 }
 
 /// One column of a batch, ready to be written.
-struct Cells {
+struct Cells<'a> {
     content: Content,
     nulls: Option<NullBuffer>,
-    null: &'static [u8],
+    null: &'a [u8],
+    separator: u8,
 }
 
 enum Content {
@@ -103,22 +184,25 @@ enum Content {
     Integers(ScalarBuffer<i64>),
 }
 
-impl Cells {
-    fn of(batch: &RecordBatch, column: &Column, null: &'static [u8]) -> Result<Self> {
+impl<'a> Cells<'a> {
+    fn of(batch: &RecordBatch, column: &Column, dialect: Dialect, null: &'a [u8]) -> Result<Self> {
         let name = column.name;
+        let separator = dialect.quoting.separator;
         let (content, nulls) = match column.kind {
             Kind::Words | Kind::Text => {
                 let texts = Texts::of(batch, name)?;
-                let how = CsvText::new(&texts, null);
+                let how = CsvText::new(&texts, dialect.quoting, null);
                 (Content::Texts(TextCells::new(texts, how)), None)
             }
             Kind::Instant | Kind::Civil => {
                 let array: &TimestampMicrosecondArray = typed(batch, name)?;
-                let after = match column.kind {
-                    Kind::Instant => "Z,",
-                    _ => ",",
+                let zone = match column.kind {
+                    Kind::Instant => dialect.zone(),
+                    _ => "",
                 };
-                let moments = Moments::new(array.values().clone(), "", after);
+                let after = format!("{zone}{}", char::from(separator));
+                let micros = array.values().clone();
+                let moments = Moments::new(micros, dialect.time_form(), "", after);
                 (Content::Moments(moments), array.nulls())
             }
             Kind::Number => {
@@ -143,6 +227,7 @@ impl Cells {
             content,
             nulls,
             null,
+            separator,
         })
     }
 
@@ -155,8 +240,14 @@ impl Cells {
             Content::Texts(texts) => texts.append(row, out),
             Content::Moments(moments) => moments.append(row, out),
             Content::Numbers(values) => numbers.append(values[row], out),
-            Content::Small(values) => integer(values[row].into(), out),
-            Content::Integers(values) => integer(values[row], out),
+            Content::Small(values) => {
+                append_integer(values[row].into(), out);
+                out.push(self.separator);
+            }
+            Content::Integers(values) => {
+                append_integer(values[row], out);
+                out.push(self.separator);
+            }
         }
     }
 }

@@ -6,7 +6,7 @@ use glucopipe_sdk::arrow::array::{ArrayRef, DictionaryArray, StringArray, UInt8A
 use glucopipe_sdk::arrow::datatypes::UInt8Type;
 use glucopipe_sdk::serde_json::{self, Map, Value, json};
 use glucopipe_sdk::testing::{Form, MORNING, moments, numbers, table, texts};
-use glucopipe_sdk::text::columns;
+use glucopipe_sdk::text::{Mode, columns};
 use proptest::prelude::*;
 
 use super::*;
@@ -16,9 +16,9 @@ const FORMS: [Form; 2] = [Form::Words, Form::Plain];
 fn jsonl(names: &[&str], batch: &RecordBatch) -> String {
     let names: Vec<String> = names.iter().map(|&name| name.to_owned()).collect();
     let names = (!names.is_empty()).then_some(names.as_slice());
-    let mut lines = Lines::new(&columns(names).unwrap());
+    let mut lines = Lines::new(&columns(names, Mode::Replace).unwrap());
     let mut out = Vec::new();
-    lines.begin(&mut out);
+    lines.begin(None, &mut out).unwrap();
     let written = lines.rows(batch, &mut out).unwrap();
     assert_eq!(written, batch.num_rows() as u64);
     String::from_utf8(out).unwrap()
@@ -91,7 +91,7 @@ fn keys_are_in_the_order_of_columns() {
         "{\"unit\":\"mg/dL\",\"value\":93,\"range_limit\":null}\n"
     );
     let all = objects(&jsonl(&[], &batch));
-    let names: Vec<_> = columns(None)
+    let names: Vec<_> = columns(None, Mode::Replace)
         .unwrap()
         .iter()
         .map(|column| column.name)
@@ -142,7 +142,7 @@ fn slices_and_dictionaries_of_any_kind_are_their_rows() {
 #[test]
 fn a_missing_column_is_named() {
     let batch = table(1, Form::Words, &[]).project(&[0, 1]).unwrap();
-    let error = Lines::new(&columns(None).unwrap()).rows(&batch, &mut Vec::new());
+    let error = Lines::new(&columns(None, Mode::Replace).unwrap()).rows(&batch, &mut Vec::new());
     assert!(error.unwrap_err().message.contains("`local_time`"));
 }
 

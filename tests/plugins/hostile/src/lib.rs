@@ -2,11 +2,13 @@
 //!
 //! One driver, one exporter and one transform, all called `hostile`; the key `mode` of the
 //! configuration says what goes wrong. Each is an ordinary component of the SDK whose function table
-//! is copied and laced: the misdeeds that the SDK forbids happen in the functions put in between.
+//! is copied and laced: the misdeeds that the SDK forbids happen in the functions put in between. A second
+//! exporter, `mailbox`, is honest and has moods.
 
 mod driver;
 mod exporter;
 mod laced;
+mod mailbox;
 mod transform;
 mod waits;
 
@@ -21,11 +23,12 @@ use glucopipe_sdk::export::Static;
 const PLUGIN_SIZE: u32 = size_of::<abi::gp_plugin>() as u32;
 
 unsafe extern "C" fn component(index: u32) -> *const abi::gp_component {
-    static COMPONENTS: OnceLock<[Static<abi::gp_component>; 3]> = OnceLock::new();
+    static COMPONENTS: OnceLock<[Static<abi::gp_component>; 4]> = OnceLock::new();
     let components = COMPONENTS.get_or_init(|| {
         [
             driver::component(),
             exporter::component(),
+            mailbox::component(),
             transform::component(),
         ]
     });

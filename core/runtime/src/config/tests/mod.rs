@@ -1,6 +1,7 @@
 //! What users see of a wrong configuration, message by message.
 
 mod any_text;
+mod persons;
 mod plugin_keys;
 mod secret_keys;
 mod whole_file;

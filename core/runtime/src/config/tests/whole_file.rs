@@ -6,7 +6,7 @@ use insta::assert_snapshot;
 fn reads_a_good_pipeline_in_file_order() {
     let text = "[sources.zeta]\ndevice = \"serial:1\"\nregion = \"eu\"\n[sources.alpha]\ndriver = \"contour\"\ntimeout_secs = 5\n\
         [sinks.s]\nexporter = \"csv\"\ninputs = [\"zeta\", \"alpha\"]\nz = 1\na = { x = [1.5, true] }\n\
-        [persons.Anna]\nserials = [\"1\"]\n[journal]\npath = \"j.db\"\n[plugins]\npath = [\"/opt/meters\"]\n";
+        [journal]\npath = \"j.db\"\n[plugins]\npath = [\"/opt/meters\"]\n";
     let loaded = load_with(
         text,
         &[("GLUCOPIPE_PLUGIN_PATH", "/x"), ("HOME", "/root")],
@@ -40,7 +40,6 @@ fn reads_a_good_pipeline_in_file_order() {
         r#"{"z":1,"a":{"x":[1.5,true]}}"#
     );
     assert_eq!(pipeline.sinks[0].inputs, ["zeta", "alpha"]);
-    assert_eq!(pipeline.persons[0].serials, ["1"]);
     assert_eq!(
         pipeline.journal.as_ref().unwrap().path.as_deref(),
         Some("j.db".as_ref())

@@ -213,3 +213,28 @@ proptest! {
         }
     }
 }
+
+#[test]
+fn passes_the_persons_that_are_named() {
+    let of = |person| Row {
+        person,
+        ..Row::glucose(5.0, "mmol/L")
+    };
+    let rows = [
+        of(Some("anna")),
+        of(None),
+        of(Some("ben")),
+        of(Some("Anna")),
+    ];
+    assert_eq!(passing(&json!({ "persons": ["anna"] }), &rows), [0]);
+    assert_eq!(
+        passing(&json!({ "persons": ["ben", "anna"] }), &rows),
+        [0, 2]
+    );
+    let rejected = refused("filter", &json!({ "persons": ["ben", "ana"] }));
+    assert_eq!(
+        (rejected.key.as_str(), rejected.hint.as_deref()),
+        ("persons.1", Some("did you mean `anna`?"))
+    );
+    assert_eq!(refused("filter", &json!({ "persons": [] })).key, "persons");
+}

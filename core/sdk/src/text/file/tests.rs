@@ -5,7 +5,7 @@ use std::fs;
 
 use super::*;
 use crate::batch::Texts;
-use crate::testing::{Form, feed, table, texts};
+use crate::testing::{Form, TestHost, feed, table, texts};
 
 /// One key a line.
 struct Keys;
@@ -13,8 +13,9 @@ struct Keys;
 impl Layout for Keys {
     const NAME: &'static str = "key";
 
-    fn begin(&self, out: &mut Vec<u8>) {
+    fn begin(&mut self, _: Option<&RecordBatch>, out: &mut Vec<u8>) -> Result<()> {
         out.extend_from_slice(b"record_key\n");
+        Ok(())
     }
 
     fn rows(&mut self, batch: &RecordBatch, out: &mut Vec<u8>) -> Result<u64> {
@@ -28,7 +29,7 @@ impl Layout for Keys {
 }
 
 fn sink(path: &Path) -> TextFile<Keys> {
-    TextFile::new(path.to_owned(), Keys).unwrap()
+    TextFile::new(path.to_owned(), Mode::Replace, Keys).unwrap()
 }
 
 fn keys(keys: &[&str]) -> RecordBatch {
@@ -150,22 +151,12 @@ fn long_batches_are_cut_and_can_be_cancelled() {
 }
 
 #[test]
-fn errors_name_the_file() {
-    let error = std::io::Error::from_raw_os_error(28);
-    let error = cannot_write::<Keys>(Path::new("out/readings.txt"), &error);
-    assert_eq!((error.status, error.native), (Status::Io, 28));
-    let message = error.message;
-    assert!(
-        message.starts_with("cannot write key file `out/readings.txt`: "),
-        "{message}"
-    );
-}
-
-#[test]
 fn a_path_that_is_no_file_is_refused_and_a_target_is_checked() {
     let home = tempfile::tempdir().unwrap();
     for path in [home.path().to_str().unwrap(), "out/", "..", ""] {
-        let error = TextFile::new(path.into(), Keys).err().unwrap();
+        let error = TextFile::new(path.into(), Mode::Replace, Keys)
+            .err()
+            .unwrap();
         assert_eq!(error.key.as_deref(), Some("path"), "{path}");
     }
     sink(&home.path().join("a/b/readings.txt")).check().unwrap();
@@ -178,4 +169,50 @@ fn a_path_that_is_no_file_is_refused_and_a_target_is_checked() {
             .contains("cannot write in folder")
     );
     assert_eq!(names_in(home.path()), ["file"]);
+}
+
+#[test]
+fn rows_that_do_not_say_what_they_are_can_only_be_replaced() {
+    for mode in [Mode::Append, Mode::Merge] {
+        let error = TextFile::new("readings.txt".into(), mode, Keys);
+        let error = error.err().unwrap();
+        assert_eq!(error.key.as_deref(), Some("mode"));
+        assert!(error.message.contains(mode.word()), "{error}");
+    }
+}
+
+#[test]
+fn a_preview_counts_and_touches_nothing() {
+    let home = tempfile::tempdir().unwrap();
+    let path = home.path().join("out/readings.txt");
+    let host = TestHost::new();
+    let seen = |rows: &[&str]| {
+        let mut stream = script(vec![Ok(keys(rows))]);
+        let seen = sink(&path).preview(&host.op(), stream.as_mut()).unwrap();
+        let line = seen.lines.join("\n");
+        (
+            seen.report,
+            line.replace(&path.display().to_string(), "FILE"),
+        )
+    };
+    let (report, line) = seen(&["a", "b"]);
+    assert_eq!((report.delivered, report.bytes), (2, 15));
+    assert_eq!(line, "would make FILE: 2 readings; 15 bytes");
+    assert_eq!(names_in(home.path()), [""; 0]);
+
+    fs::create_dir(path.parent().unwrap()).unwrap();
+    fs::write(&path, "earlier").unwrap();
+    assert_eq!(seen(&["a"]).1, "would replace FILE: 1 reading; 13 bytes");
+    assert_eq!(seen(&[]).1, "would leave FILE as it is: 0 readings");
+    assert_eq!(names_in(path.parent().unwrap()), ["readings.txt"]);
+    assert_eq!(fs::read_to_string(&path).unwrap(), "earlier");
+
+    let over = TextFile::new(home.path().join("out/readings.txt/x"), Mode::Replace, Keys);
+    let refused = over.unwrap().preview(&host.op(), script(vec![]).as_mut());
+    assert!(
+        refused
+            .unwrap_err()
+            .message
+            .contains("cannot write in folder")
+    );
 }

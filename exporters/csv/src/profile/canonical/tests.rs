@@ -6,21 +6,30 @@ use glucopipe_sdk::arrow::array::{
     ArrayRef, DictionaryArray, Int16Array, Int64Array, StringArray, UInt8Array,
 };
 use glucopipe_sdk::arrow::datatypes::UInt8Type;
+use glucopipe_sdk::serde_json::{self, json};
 use glucopipe_sdk::testing::{Form, MORNING, moments, numbers, table as batch, texts};
-use glucopipe_sdk::text::columns;
 use proptest::prelude::*;
 
 use super::*;
+use crate::profile::columns_of;
 
 const FORMS: [Form; 2] = [Form::Words, Form::Plain];
 
+fn formatter(names: &[&str]) -> Canonical {
+    let mut config = json!({ "path": "readings.csv" });
+    if !names.is_empty() {
+        config["columns"] = names.into();
+    }
+    let config = serde_json::from_value(config).unwrap();
+    Canonical::new(columns_of(&config).unwrap(), Dialect::of(&config))
+}
+
 fn csv(names: &[&str], batch: &RecordBatch) -> String {
-    let names: Vec<String> = names.iter().map(|&name| name.to_owned()).collect();
-    let names = (!names.is_empty()).then_some(names.as_slice());
-    let mut formatter = Canonical::new(columns(names).unwrap());
+    let mut formatter = formatter(names);
     let mut out = Vec::new();
-    formatter.header(&mut out);
-    formatter.rows(batch, &mut out).unwrap();
+    formatter.begin(None, &mut out).unwrap();
+    let rows = formatter.rows(batch, &mut out).unwrap();
+    assert_eq!(rows, batch.num_rows() as u64);
     String::from_utf8(out).unwrap()
 }
 
@@ -200,7 +209,7 @@ fn slices_and_dictionaries_of_any_kind_are_their_rows() {
 #[test]
 fn a_missing_column_is_named() {
     let batch = batch(1, Form::Words, &[]).project(&[0, 1]).unwrap();
-    let error = Canonical::new(columns(None).unwrap()).rows(&batch, &mut Vec::new());
+    let error = formatter(&[]).rows(&batch, &mut Vec::new());
     assert!(error.unwrap_err().message.contains("`local_time`"));
 }
 

@@ -1,9 +1,18 @@
 //! Whole batches as that program's lines.
 
 use glucopipe_sdk::arrow::array::ArrayRef;
+use glucopipe_sdk::serde_json::{self, Value, json};
 use glucopipe_sdk::testing::{Form, MORNING, moments, numbers, table, texts};
 
 use super::*;
+
+fn format(options: Value) -> Glucometerutils {
+    let mut config = json!({ "path": "dump.csv", "profile": "glucometerutils" });
+    for (key, value) in options.as_object().unwrap() {
+        config[key] = value.clone();
+    }
+    Glucometerutils::new(&serde_json::from_value(config).unwrap()).unwrap()
+}
 
 fn lines(format: &mut Glucometerutils, batch: &RecordBatch) -> Vec<String> {
     let mut out = Vec::new();
@@ -16,18 +25,15 @@ fn lines(format: &mut Glucometerutils, batch: &RecordBatch) -> Vec<String> {
 }
 
 /// Second field of readings of these values and units.
-fn values(unit: Option<Unit>, cells: &[(f64, &str)]) -> Vec<String> {
+fn values(unit: Option<&str>, cells: &[(f64, &str)]) -> Vec<String> {
     let given: Vec<_> = cells.iter().map(|cell| Some(cell.0)).collect();
     let units: Vec<_> = cells.iter().map(|cell| Some(cell.1)).collect();
     let columns = [("value", numbers(&given)), ("unit", texts(&units))];
     let batch = table(cells.len(), Form::Words, &columns);
-    lines(
-        &mut Glucometerutils::new(unit, OutOfRange::Infinity),
-        &batch,
-    )
-    .iter()
-    .map(|line| line.split("\",\"").nth(1).unwrap().to_owned())
-    .collect()
+    lines(&mut format(json!({ "unit": unit })), &batch)
+        .iter()
+        .map(|line| line.split("\",\"").nth(1).unwrap().to_owned())
+        .collect()
 }
 
 #[test]
@@ -66,7 +72,7 @@ fn five_quoted_fields_in_that_programs_words() {
     ];
     for form in [Form::Words, Form::Plain] {
         let batch = table(4, form, &columns);
-        let mut format = Glucometerutils::new(None, OutOfRange::Infinity);
+        let mut format = format(json!({}));
         assert_eq!(
             lines(&mut format, &batch),
             [
@@ -77,7 +83,10 @@ fn five_quoted_fields_in_that_programs_words() {
             ],
             "{form:?}"
         );
-        assert_eq!(format.left_out(), None);
+        assert_eq!(
+            format.remark().unwrap(),
+            "profile `glucometerutils`: glucose in mg/dL, factor 18; HI or LO: 2"
+        );
     }
 }
 
@@ -93,16 +102,16 @@ fn one_unit_for_the_file_by_factor_18_and_two_decimals() {
         values(None, &mixed),
         ["118.00", "118.80", "99.90", "100.00"]
     );
-    let mmol = Some(Unit::MmolPerL);
+    let mmol = Some("mmol/L");
     assert_eq!(values(mmol, &mixed), ["6.56", "6.60", "5.55", "5.56"]);
     let only = [(6.6, "mmol/L")];
     assert_eq!(values(None, &only), ["6.60"]);
-    assert_eq!(values(Some(Unit::MgPerDl), &only), ["118.80"]);
+    assert_eq!(values(Some("mg/dL"), &only), ["118.80"]);
 }
 
 #[test]
 fn the_unit_of_the_first_reading_holds_for_later_batches() {
-    let mut format = Glucometerutils::new(None, OutOfRange::Infinity);
+    let mut format = format(json!({}));
     let first = table(
         1,
         Form::Words,
@@ -130,14 +139,14 @@ fn what_has_no_place_is_left_out_and_counted() {
         ("range", cells(&ranges)),
     ];
     let batch = table(6, Form::Words, &columns);
-    let mut format = Glucometerutils::new(None, OutOfRange::Skip);
+    let mut format = format(json!({ "out_of_range": "skip" }));
     let lines = lines(&mut format, &batch);
     assert_eq!(lines.len(), 1, "{lines:?}");
     // A control test comes first, but the unit is that of the first line.
     assert!(lines[0].contains("\"93.00\""));
     assert_eq!(
-        format.left_out().unwrap(),
-        "readings without a place in the profile `glucometerutils`: 5 \
+        format.remark().unwrap(),
+        "profile `glucometerutils`: glucose in mmol/L, factor 18; readings without a place in it: 5 \
          (2 control, 1 glucose in another unit, 1 ketone, 1 out of range)"
     );
 }
@@ -145,7 +154,7 @@ fn what_has_no_place_is_left_out_and_counted() {
 #[test]
 fn a_missing_column_is_named() {
     let batch = table(1, Form::Words, &[]).project(&[2]).unwrap();
-    let mut format = Glucometerutils::new(None, OutOfRange::Infinity);
+    let mut format = format(json!({}));
     let error = format.rows(&batch, &mut Vec::new()).unwrap_err();
     assert!(error.message.contains("`value`"), "{error}");
 }

@@ -1,0 +1,183 @@
+//! `glucopipe journal`.
+
+use std::io::{IsTerminal, stdin};
+use std::path::PathBuf;
+use std::time::Duration;
+
+use glucopipe_runtime::journal::{Journal, Prunable, Stats, Upkept};
+use glucopipe_runtime::problem::{Code, Problem};
+
+use super::run::default_journal;
+use super::{Done, misused};
+use crate::args::{self, JournalFile, JournalPrune, JournalStats};
+use crate::context::Context;
+use crate::exit::Exit;
+use crate::output::count;
+
+/// How long a prune waits for a run.
+const TURN: Duration = Duration::from_secs(60);
+
+/// Runs a command on the journal.
+pub(super) fn journal(context: &Context, command: &args::Journal) -> Done {
+    match command {
+        args::Journal::Stats(args) => stats(context, args),
+        args::Journal::Export(args) => export(context, args),
+        args::Journal::Verify(args) => verify(context, args),
+        args::Journal::Prune(args) => prune(context, args),
+    }
+}
+
+/// The journal, if there is one yet.
+fn opened(context: &Context, file: &JournalFile) -> Result<Option<Journal>, Problem> {
+    let path = path(file)?;
+    let journal = Journal::open_existing(&path)?;
+    if journal.is_none() {
+        let place = path.display();
+        context.output.note(&format!(
+            "there is no journal at {place} yet: nothing was read"
+        ));
+    }
+    Ok(journal)
+}
+
+fn path(file: &JournalFile) -> Result<PathBuf, Problem> {
+    file.path.clone().map_or_else(default_journal, Ok)
+}
+
+fn stats(context: &Context, args: &JournalStats) -> Done {
+    let stats = match opened(context, &args.file)? {
+        Some(journal) => journal.stats()?,
+        None if args.json => Stats::default(),
+        None => return Ok(Exit::Done),
+    };
+    if args.json {
+        let document = serde_json::to_value(&stats).unwrap_or_default();
+        context.output.json(&document);
+        return Ok(Exit::Done);
+    }
+    let line = [
+        count(stats.readings, "reading"),
+        count(stats.meters, "meter"),
+        count(stats.sessions, "session"),
+        count(stats.conflicts, "conflict"),
+        format!("{} set aside", count(stats.set_aside, "record")),
+    ];
+    context.output.data(&format!("{}\n", line.join(", ")));
+    let rows: Vec<Vec<String>> = stats
+        .sinks
+        .iter()
+        .map(|sink| {
+            vec![
+                sink.name.clone(),
+                sink.exporter.clone(),
+                sink.acknowledged.to_string(),
+                sink.refused.to_string(),
+                sink.pending.to_string(),
+                sink.pipeline.clone(),
+            ]
+        })
+        .collect();
+    if !rows.is_empty() {
+        let head = [
+            "SINK",
+            "EXPORTER",
+            "ACKNOWLEDGED",
+            "REFUSED",
+            "NOT YET",
+            "PIPELINE",
+        ];
+        context.output.table(&head, &rows);
+    }
+    Ok(Exit::Done)
+}
+
+fn export(context: &Context, args: &JournalFile) -> Done {
+    if let Some(journal) = opened(context, args)? {
+        journal.export(|line| context.output.data(&format!("{line}\n")))?;
+    }
+    Ok(Exit::Done)
+}
+
+fn verify(context: &Context, args: &JournalStats) -> Done {
+    let found = match opened(context, &args.file)? {
+        Some(journal) => journal.verify()?,
+        None if args.json => Upkept::default(),
+        None => return Ok(Exit::Done),
+    };
+    if args.json {
+        context
+            .output
+            .json(&serde_json::to_value(&found).unwrap_or_default());
+    } else if found.findings.is_empty() {
+        let readings = count(found.readings, "reading");
+        context.output.data(&format!("{readings}, all is well\n"));
+    }
+    if found.findings.is_empty() {
+        return Ok(Exit::Done);
+    }
+    let title = format!("the journal `{}` is damaged", path(&args.file)?.display());
+    let problem = Problem::error(Code::JOURNAL_DAMAGED, title);
+    let problem = found
+        .findings
+        .iter()
+        .fold(problem, |problem, finding| problem.cause(finding.clone()));
+    Err(problem.hint("keep a copy of it; `glucopipe explain GP0705` says what can be done"))
+}
+
+fn prune(context: &Context, args: &JournalPrune) -> Done {
+    let Some(mut journal) = opened(context, &args.file)? else {
+        return Ok(Exit::Done);
+    };
+    let waiting = || {
+        context
+            .output
+            .note("waiting until another glucopipe has delivered");
+    };
+    let _turn = journal.turn(&context.cancel, TURN, waiting)?;
+    let midnight = args.before.and_hms_opt(0, 0, 0).unwrap_or_default();
+    let before = midnight.and_utc().timestamp_micros();
+    let Prunable { readings, kept } = journal.prunable(before)?;
+    for (reason, number) in kept {
+        let number = count(number, "reading");
+        context.output.note(&format!("{number} kept: {reason}"));
+    }
+    if readings == 0 {
+        context.output.note("nothing to delete");
+        return Ok(Exit::Done);
+    }
+    let question = format!(
+        "delete {} from before {} for ever?",
+        count(readings, "reading"),
+        args.before
+    );
+    let agreed = match args.yes {
+        true => Ok(true),
+        false => asked(context, &question),
+    };
+    let agreed = match agreed {
+        Ok(agreed) => agreed,
+        Err(problem) => return Ok(misused(context, &problem)),
+    };
+    if !agreed {
+        context.output.note("nothing was deleted");
+        return Ok(Exit::Done);
+    }
+    let deleted = count(journal.prune(before)?, "reading");
+    context.output.note(&format!("{deleted} deleted"));
+    Ok(Exit::Done)
+}
+
+/// Asks at the terminal.
+fn asked(context: &Context, question: &str) -> Result<bool, Problem> {
+    if !stdin().is_terminal() {
+        let title = "nobody is there to be asked";
+        return Err(Problem::error(Code::CONFIG_MISSING_KEY, title)
+            .cause(question.to_owned())
+            .kept("nothing was deleted")
+            .hint("`--yes` answers it"));
+    }
+    context.output.note(&format!("{question} [y/N]"));
+    let mut answer = String::new();
+    let read = stdin().read_line(&mut answer);
+    Ok(read.is_ok() && matches!(answer.trim(), "y" | "Y" | "yes"))
+}

@@ -1,0 +1,167 @@
+//! `glucopipe journal`.
+
+use std::collections::BTreeMap;
+
+use serde_json::Value;
+
+use super::{Home, METER};
+use crate::support::shown;
+
+/// What a person sees of a journal.
+#[test]
+fn stats_say_what_is_there() {
+    let home = Home::new();
+    let none = home.run(&["journal", "stats"]);
+    assert_eq!(
+        (none.code, none.stdout.as_str()),
+        (0, ""),
+        "{}",
+        none.stderr
+    );
+    assert!(none.stderr.contains("nothing was read"), "{}", none.stderr);
+    assert!(
+        !home.workspace.path().join("state").exists(),
+        "looking makes nothing"
+    );
+    home.mood("leaves 5");
+    assert_eq!(home.run(&["run"]).code, 1);
+    insta::assert_snapshot!(shown(&home.workspace, &home.run(&["journal", "stats"])));
+    let stats: Value =
+        serde_json::from_str(&home.run(&["journal", "stats", "--json"]).stdout).expect("JSON");
+    assert_eq!(
+        (&stats["readings"], &stats["sinks"][1]["pending"]),
+        (&20.into(), &5.into())
+    );
+}
+
+/// An export is JSON Lines of everything, private data included and secrets not, as there are none.
+#[test]
+fn an_export_has_every_row() {
+    let home = Home::new();
+    assert_eq!(home.run(&["run"]).code, 0);
+    let exported = home.run(&["journal", "export"]);
+    assert_eq!((exported.code, exported.stderr.as_str()), (0, ""));
+    let mut tables: BTreeMap<String, u64> = BTreeMap::new();
+    for line in exported.stdout.lines() {
+        let row: Value = serde_json::from_str(line).expect("JSON");
+        *tables
+            .entry(row["table"].as_str().expect("a table").to_owned())
+            .or_default() += 1;
+        if row["table"] == "readings" {
+            let raw = row["raw"].as_str().expect("a frame");
+            assert!(
+                raw.len() > 10 && raw.bytes().all(|byte| byte.is_ascii_hexdigit()),
+                "{raw}"
+            );
+        }
+    }
+    let expected = [
+        ("feeds", 2),
+        ("ledger", 40),
+        ("meters", 1),
+        ("readings", 20),
+        ("sessions", 1),
+        ("sinks", 2),
+        ("sources", 1),
+    ];
+    let expected = expected.map(|(table, rows)| (table.to_owned(), rows));
+    assert_eq!(tables, BTreeMap::from(expected));
+}
+
+/// A damaged journal is found out.
+#[test]
+fn a_damaged_journal_is_found_out() {
+    let home = Home::new();
+    assert_eq!(home.run(&["run"]).code, 0);
+    let path = home.workspace.path().join("state/glucopipe/journal.db");
+    let mut bytes = std::fs::read(&path).expect("a journal");
+    let well = home.run(&["journal", "verify"]);
+    assert_eq!(
+        (well.code, well.stdout.as_str()),
+        (0, "20 readings, all is well\n")
+    );
+    let middle = bytes.len() / 2;
+    bytes[middle..middle + 8192].fill(0xa5);
+    std::fs::write(&path, bytes).expect("a journal");
+    let damaged = home.run(&["journal", "verify"]);
+    assert_eq!(damaged.code, 6, "{}", damaged.stderr);
+    assert!(
+        damaged.stderr.contains("error[GP0705]"),
+        "{}",
+        damaged.stderr
+    );
+}
+
+/// Only what every sink has acknowledged, no file is written from and no meter holds is deleted, and only
+/// when somebody agreed.
+#[test]
+fn a_prune_deletes_what_nobody_needs() {
+    let home = Home::new();
+    let prune = |more: &[&str]| {
+        let arguments = [&["journal", "prune", "--before", "2030-01-01"][..], more].concat();
+        home.run(&arguments)
+    };
+    let count = || {
+        let stats = home.run(&["journal", "stats", "--json"]).stdout;
+        serde_json::from_str::<Value>(&stats).expect("JSON")["readings"].as_u64()
+    };
+    let pipeline = |device: &str| {
+        home.workspace.write(
+            "pipeline.toml",
+            &format!(
+                "[sources.meter]\ndevice = \"{device}\"\n\
+                 [sinks.box]\nexporter = \"mailbox\"\ninputs = [\"meter\"]\npath = \"box.txt\"\n"
+            ),
+        );
+    };
+    pipeline(METER);
+    home.mood("leaves 5");
+    assert_eq!(home.run(&["run"]).code, 1);
+    let kept = prune(&["--yes"]);
+    for words in [
+        "5 readings kept: a sink has not acknowledged them",
+        "15 readings kept: the meter still holds them",
+    ] {
+        assert!(kept.stderr.contains(words), "{}", kept.stderr);
+    }
+    // The meter has overwritten all but what it was given since.
+    home.mood("");
+    pipeline(&format!("{METER}&seed=7"));
+    assert_eq!(home.run(&["run"]).code, 0);
+    let alone = prune(&[]);
+    assert_eq!(alone.code, 2, "{}", alone.stderr);
+    assert!(
+        alone.stderr.contains("delete 20 readings"),
+        "{}",
+        alone.stderr
+    );
+    assert_eq!(count(), Some(40));
+    let before = home.run(&["journal", "prune", "--before", "2020-01-01", "--yes"]);
+    assert!(
+        before.stderr.contains("nothing to delete"),
+        "{}",
+        before.stderr
+    );
+    let pruned = prune(&["--yes"]);
+    assert_eq!(pruned.code, 0, "{}", pruned.stderr);
+    assert!(
+        pruned.stderr.contains("20 readings deleted"),
+        "{}",
+        pruned.stderr
+    );
+    assert_eq!(count(), Some(20));
+    home.verifies();
+    // A file that is written from the journal needs all of it.
+    home.pipeline(&format!("{METER}&seed=8"), "");
+    assert_eq!(home.run(&["run"]).code, 0);
+    home.pipeline(&format!("{METER}&seed=9"), "");
+    assert_eq!(home.run(&["run"]).code, 0);
+    let kept = prune(&["--yes"]);
+    assert!(
+        kept.stderr
+            .contains("60 readings kept: a sink is written anew"),
+        "{}",
+        kept.stderr
+    );
+    assert_eq!(home.sheet_ids().len(), 60);
+}

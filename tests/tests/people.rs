@@ -1,0 +1,222 @@
+//! People: whose a reading is, and that nobody is given what is not theirs.
+
+use std::collections::BTreeSet;
+
+use glucopipe_tests::{Finished, Running, Workspace};
+
+use crate::support::{shown, tree};
+use crate::table::{Table, csv};
+
+/// Two meters; Anna's is known, the other is nobody's.
+const PIPELINE: &str = r#"[sources.hers]
+device = "virtual:contour-next-usb?records=20&serial=1000001"
+
+[sources.other]
+device = "virtual:contour-next-usb?records=7&serial=9000002"
+
+[persons.Anna]
+serials = ["7413-100 0001"]
+
+[persons."P 017"]
+serials = []
+
+[transforms.who]
+type = "person"
+inputs = ["hers", "other"]
+
+[sinks.sheet]
+exporter = "csv"
+inputs = ["who"]
+path = "sheet.csv"
+
+[sinks.log]
+exporter = "csv"
+inputs = ["who"]
+path = "log.csv"
+mode = "append"
+"#;
+
+/// Gives the other meter to somebody.
+const ASSIGNED: [&str; 2] = ["--set", "persons.\"P 017\".serials=7413-9000002"];
+
+fn with(pipeline: &str) -> Workspace {
+    let workspace = Workspace::new();
+    workspace.write("pipeline.toml", pipeline);
+    workspace
+}
+
+fn sheet(workspace: &Workspace, name: &str) -> Table {
+    csv(&workspace.read(name).unwrap_or_else(|| panic!("no {name}")))
+}
+
+/// How many readings of a sheet are whose, and of which meters.
+fn owners(table: &Table) -> (usize, BTreeSet<(&str, &str)>) {
+    let serials = table.texts("device_serial");
+    let pairs = table.texts("person").into_iter().zip(serials);
+    (table.rows.len(), pairs.collect())
+}
+
+/// What is nobody's is held back and said, without its serial; once it has a person, it is delivered, once,
+/// though the meter is not there any more.
+#[test]
+fn an_unknown_serial_is_held_back_until_it_has_a_person() {
+    let workspace = with(PIPELINE);
+    let finished = workspace.run(&["run", "--report", "report.json"]);
+    assert_eq!(finished.code, 0, "{}", finished.stderr);
+    insta::assert_snapshot!(shown(&workspace, &finished));
+    let anna = (20, BTreeSet::from([("Anna", "7413-1000001")]));
+    for name in ["sheet.csv", "log.csv"] {
+        assert_eq!(owners(&sheet(&workspace, name)), anna, "{name}");
+    }
+    let report = workspace.read("report.json").expect("a report");
+    for text in [&report, &finished.stderr] {
+        assert!(
+            !text.contains("9000002") && !text.contains("Anna"),
+            "{text}"
+        );
+    }
+
+    // The warning comes again, with the same number: a reading that is read twice is held back once.
+    let again = workspace.run(&["run"]);
+    assert!(
+        again.stderr.contains("7 readings of a meter"),
+        "{}",
+        again.stderr
+    );
+
+    let gone = ["--set", "sources.other.device=serial:7413-9000002"];
+    let finished = workspace.run(&[&["run"], &ASSIGNED[..], &gone].concat());
+    assert!(!finished.stderr.contains("GP0604"), "{}", finished.stderr);
+    let both = BTreeSet::from([("Anna", "7413-1000001"), ("P 017", "7413-9000002")]);
+    for name in ["sheet.csv", "log.csv"] {
+        assert_eq!(
+            owners(&sheet(&workspace, name)),
+            (27, both.clone()),
+            "{name}"
+        );
+    }
+    let ids = sheet(&workspace, "log.csv");
+    let ids: BTreeSet<&str> = ids.texts("reading_id").into_iter().collect();
+    assert_eq!(ids.len(), 27);
+}
+
+/// A sink of one's own, fed from a filter; a name that nobody has is an error where it stands.
+#[test]
+fn each_person_has_a_sink() {
+    let text = PIPELINE.replacen("inputs = [\"who\"]", "inputs = [\"anna\"]", 1)
+        + "[transforms.anna]\ntype = \"filter\"\ninputs = [\"who\"]\npersons = [\"Anna\"]\n";
+    let workspace = with(&text);
+    let finished = workspace.run(&[&["run"], &ASSIGNED[..]].concat());
+    assert_eq!(finished.code, 0, "{}", finished.stderr);
+    assert_eq!(owners(&sheet(&workspace, "sheet.csv")).0, 20);
+    assert_eq!(owners(&sheet(&workspace, "log.csv")).0, 27);
+
+    let workspace = with(&text.replace("persons = [\"Anna\"]", "persons = [\"Ann\"]"));
+    let finished = workspace.run(&["check", "--offline"]);
+    assert_eq!(finished.code, 3);
+    insta::assert_snapshot!(shown(&workspace, &finished));
+}
+
+/// A meter of two people stops everything before a meter is read, and no message holds its serial.
+#[test]
+fn a_meter_of_two_people_is_refused() {
+    let text = PIPELINE.replace(
+        "serials = []",
+        "serials = [\"74131000001\", \"7413-1000001\"]",
+    );
+    let workspace = with(&text);
+    let before = tree(workspace.path());
+    let finished = workspace.run(&["run"]);
+    assert_eq!(finished.code, 3, "{}", finished.stderr);
+    assert!(!finished.stderr.contains("1000001"), "{}", finished.stderr);
+    assert_eq!(tree(workspace.path()), before, "something was written");
+    insta::assert_snapshot!(shown(&workspace, &finished));
+}
+
+/// A key, which no file has.
+const KEY: (&str, &str) = ("STUDY_KEY", "0123456789abcdef0123456789abcdef");
+
+/// Pseudonyms for everybody, in a sheet and in a log that is added to.
+fn cohort(keys: &str) -> String {
+    PIPELINE
+        .replace("inputs = [\"who\"]", "inputs = [\"study\"]")
+        .replace("serials = []", "serials = [\"7413-9000002\"]")
+        + "[sinks.lake]\nexporter = \"parquet\"\ninputs = [\"study\"]\npath = \"lake\"\n\
+           [transforms.study]\ntype = \"pseudonymise\"\ninputs = [\"who\"]\nkey = { env = \"STUDY_KEY\" }\n"
+        + keys
+}
+
+fn run(workspace: &Workspace, arguments: &[&str]) -> Finished {
+    let mut command = workspace.command(&[&["run"], arguments].concat());
+    Running::start(command.env(KEY.0, KEY.1)).finish()
+}
+
+/// No file of a cohort says who it is; a second run with other meters adds theirs alone, under the same names.
+#[test]
+fn a_cohort_has_every_reading_once_and_nobodys_name() {
+    let plain = with(PIPELINE);
+    assert_eq!(plain.run(&["run"]).code, 0);
+    let known = sheet(&plain, "sheet.csv");
+
+    let workspace = with(&cohort("shift_days = 364\n"));
+    let first = run(&workspace, &["--report", "report.json"]);
+    assert_eq!(first.code, 0, "{}", first.stderr);
+    let log = workspace.read("log.csv").expect("a log");
+    let mut names: Vec<&str> = vec!["Anna", "P 017", "1000001", "9000002", KEY.1];
+    names.extend(known.texts("reading_id"));
+    names.extend(known.texts("record_key"));
+    let mut files = tree(workspace.path());
+    files.retain(|name, _| !name.starts_with("state/") && !name.contains("pipeline.toml"));
+    assert!(
+        files.keys().any(|name| name.starts_with("lake/")),
+        "{:?}",
+        files.keys()
+    );
+    for (file, bytes) in &files {
+        for name in &names {
+            let found = bytes
+                .windows(name.len())
+                .any(|window| window == name.as_bytes());
+            assert!(!found, "`{name}` is in {file}");
+        }
+    }
+
+    let second = run(
+        &workspace,
+        &[
+            "--set",
+            "sources.hers.device=virtual:contour-next-usb?records=25&serial=1000001",
+        ],
+    );
+    assert_eq!(second.code, 0, "{}", second.stderr);
+    for name in ["sheet.csv", "log.csv"] {
+        let table = sheet(&workspace, name);
+        let ids: BTreeSet<&str> = table.texts("reading_id").into_iter().collect();
+        let (rows, who) = owners(&table);
+        assert_eq!(
+            (rows, ids.len(), who.len()),
+            (ids.len(), ids.len(), 2),
+            "{name}"
+        );
+        assert!(rows >= 32, "{name}: {rows}");
+        for line in log.lines() {
+            let text = workspace.read(name).expect("a sheet");
+            assert!(
+                text.lines().any(|found| found == line),
+                "{name} has lost a line"
+            );
+        }
+    }
+}
+
+/// A key that can be guessed, and one that is not there, are errors where they stand.
+#[test]
+fn a_cohort_without_a_good_key_is_refused() {
+    let workspace = with(&cohort(""));
+    let missing = workspace.run(&["run"]);
+    let mut command = workspace.command(&["run"]);
+    let weak = Running::start(command.env(KEY.0, "hunter2")).finish();
+    assert_eq!((missing.code, weak.code), (3, 3), "{}", weak.stderr);
+    assert!(!weak.stderr.contains("hunter2"), "{}", weak.stderr);
+    insta::assert_snapshot!([shown(&workspace, &missing), shown(&workspace, &weak)].concat());
+}
