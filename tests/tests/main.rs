@@ -5,7 +5,6 @@ mod arrows;
 mod commands;
 mod crashes;
 mod devices;
-
 mod docs;
 mod expected;
 mod faults;
