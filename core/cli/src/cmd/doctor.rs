@@ -51,8 +51,8 @@ pub(super) fn doctor(context: &Context, args: &Doctor) -> Done {
         context.output.data(&describe(meter));
         well &= meter.accessible;
     }
-    if meters.iter().any(|meter| !meter.accessible) {
-        context.output.note(&advice());
+    if meters.iter().any(is_closed) {
+        advice().lines().for_each(|line| context.output.note(line));
     }
     let now = context.clock.now();
     let zone = context.clock.local(now) - now.naive_utc();
@@ -85,14 +85,16 @@ fn describe(meter: &Attached) -> String {
         };
         let _ = writeln!(text, "  volume {volume}");
     }
-    if meter.taken {
-        text.push_str("  another program has taken it from the system; close that program\n");
-    }
     let (vendor, product) = usb.split_once(':').unwrap_or((usb, ""));
-    if let Some(rule) = udev::rule(meter.link, vendor, product).filter(|_| !meter.accessible) {
+    if let Some(rule) = udev::rule(meter.link, vendor, product).filter(|_| is_closed(meter)) {
         let _ = writeln!(text, "  missing rule {rule}, TAG+=\"uaccess\"");
     }
     text
+}
+
+/// Whether it is a node that stands in the way.
+fn is_closed(meter: &Attached) -> bool {
+    !meter.accessible && meter.nodes.iter().any(|node| !node.accessible)
 }
 
 /// What to do about a closed node.

@@ -1,5 +1,7 @@
 //! A disk that may be a meter: what is known of it, and by which way it is reached.
 
+use std::time::Duration;
+
 use super::access::{self, Node};
 use super::mounts::mounted;
 use super::udev;
@@ -9,10 +11,14 @@ use crate::transport::scsi::bulk_only::BulkOnly;
 use crate::transport::scsi::sg::SgDisk;
 use crate::transport::scsi::usb::{self, Address, UsbPipe};
 use crate::transport::scsi::{self, ScsiLink};
+use crate::transport::worker::CLOSES_ITSELF;
 
 /// Major number of SCSI generic nodes (Linux, `devices.txt`).
 #[cfg(target_os = "linux")]
 const SCSI_GENERIC: u32 = 21;
+
+/// Longest wait for the kernel to get its disk back.
+const HAND_BACK: Duration = Duration::from_secs(2);
 
 /// A disk.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -71,6 +77,8 @@ pub(super) enum Refusal {
     Access,
     /// It could be had from the kernel, but is mounted there.
     Mounted(String),
+    /// Another program has taken it from the kernel.
+    Taken,
 }
 
 impl Refusal {
@@ -78,6 +86,7 @@ impl Refusal {
     pub(super) fn text(&self, nodes: &[Node]) -> String {
         match self {
             Self::Access => access::why(nodes),
+            Self::Taken => "another program has taken it from the system".into(),
             Self::Mounted(point) => {
                 format!("its volume is mounted at `{point}`, and a mounted disk is not taken away")
             }
@@ -88,6 +97,7 @@ impl Refusal {
     pub(super) fn hint(&self) -> String {
         match self {
             Self::Access => udev::hint(),
+            Self::Taken => "close the other program, then run again".into(),
             Self::Mounted(_) => format!("unmount the volume, or {}", udev::hint()),
         }
     }
@@ -178,24 +188,32 @@ impl Disk {
             .collect()
     }
 
+    /// The first of these ways whose node is open. It is not taken from the kernel while it is mounted, nor from
+    /// another program at all.
+    pub(super) fn pick(
+        &self,
+        routes: Vec<Route>,
+        nodes: &[Node],
+        mounted: impl FnOnce(&Self) -> Option<String>,
+    ) -> Result<Route, Refusal> {
+        let open = |route: &Route| {
+            let path = route.node();
+            nodes
+                .iter()
+                .any(|node| node.path == path && node.accessible)
+        };
+        match routes.into_iter().find(open) {
+            None => Err(Refusal::Access),
+            Some(route @ Route::SgIo(_)) => Ok(route),
+            Some(_) if self.taken => Err(Refusal::Taken),
+            Some(route) => mounted(self).map_or(Ok(route), |point| Err(Refusal::Mounted(point))),
+        }
+    }
+
     /// Where a volume of it is mounted.
     pub(super) fn mounted(&self) -> Option<String> {
         let mut blocks = self.units.iter().filter_map(|unit| unit.block.as_deref());
         blocks.find_map(|block| mounted(block, &self.volumes))
-    }
-}
-
-/// The first way that is open; a mounted disk is not taken from the kernel.
-pub(super) fn pick(
-    routes: Vec<Route>,
-    may_open: impl Fn(&str) -> bool,
-    mounted: impl FnOnce() -> Option<String>,
-) -> Result<Route, Refusal> {
-    let mut open = routes.into_iter().filter(|route| may_open(&route.node()));
-    match open.next() {
-        None => Err(Refusal::Access),
-        Some(route @ Route::SgIo(_)) => Ok(route),
-        Some(route) => mounted().map_or(Ok(route), |point| Err(Refusal::Mounted(point))),
     }
 }
 
@@ -228,12 +246,8 @@ impl Chosen {
             .iter()
             .map(|route| Node::look(&route.node()))
             .collect();
-        let open = |path: &str| {
-            nodes
-                .iter()
-                .any(|node| node.path == path && node.accessible)
-        };
-        pick(routes, open, || disk.mounted()).map_err(|refusal| (refusal, nodes))
+        let picked = disk.pick(routes, &nodes, Disk::mounted);
+        picked.map_err(|refusal| (refusal, nodes))
     }
 
     /// Opens it by the way that is open now.
@@ -254,7 +268,7 @@ impl Chosen {
             Route::SgIo(node) => {
                 let way = format!("SG_IO on {node}");
                 let open = move || Ok(Box::new(SgDisk::open(&node)?) as Box<dyn scsi::Disk>);
-                ScsiLink::open(context, way, open)
+                ScsiLink::open(context, way, CLOSES_ITSELF, open)
             }
             #[cfg(not(target_os = "linux"))]
             Route::SgIo(_) => Err(LinkError::Unsupported),
@@ -264,7 +278,7 @@ impl Chosen {
                     let pipe = UsbPipe::open(address)?;
                     Ok(Box::new(BulkOnly::new(pipe)) as Box<dyn scsi::Disk>)
                 };
-                ScsiLink::open(context, way, open)
+                ScsiLink::open(context, way, HAND_BACK, open)
             }
         }
     }
@@ -316,11 +330,11 @@ mod tests {
     }
 
     fn picked(disk: &Disk, open: &[&str], mounted: Option<&str>) -> Result<Route, Refusal> {
-        pick(
-            disk.routes(),
-            |node| open.contains(&node),
-            || mounted.map(str::to_owned),
-        )
+        let mut nodes = disk.nodes();
+        for node in &mut nodes {
+            node.accessible = open.contains(&node.path.as_str());
+        }
+        disk.pick(disk.routes(), &nodes, |_| mounted.map(str::to_owned))
     }
 
     #[test]
@@ -345,6 +359,17 @@ mod tests {
         let mounted = Refusal::Mounted("/media/x".into());
         assert_eq!(picked(&disk(), &usb, Some("/media/x")), Err(mounted));
         assert_eq!(picked(&disk(), &[], Some("/media/x")), Err(Refusal::Access));
+    }
+
+    #[test]
+    fn a_disk_that_a_program_holds_is_not_taken_from_it() {
+        let taken = Disk {
+            taken: true,
+            ..disk()
+        };
+        let usb = ["/dev/bus/usb/001/004"];
+        assert_eq!(picked(&taken, &usb, None), Err(Refusal::Taken));
+        assert_eq!(picked(&taken, &[], None), Err(Refusal::Access));
     }
 
     #[test]

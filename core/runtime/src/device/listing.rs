@@ -5,7 +5,7 @@ use std::sync::Arc;
 use serde::Serialize;
 
 use super::access::{self, Node};
-use super::disk::{self, Disk, Route, pick};
+use super::disk::{self, Disk, Route};
 use crate::plugin::{Component, KnownDevice};
 use crate::problem::{Code, Problem};
 use crate::transport::hid::{self, HidNode};
@@ -30,8 +30,6 @@ pub struct Attached {
     pub nodes: Vec<Node>,
     /// Where its volume is mounted.
     pub mounted: Option<String>,
-    /// Whether another program has taken it from the system.
-    pub taken: bool,
     /// Whether it can be opened.
     pub accessible: bool,
     /// Why not.
@@ -127,11 +125,7 @@ fn meter(found: &Found, driver: &str, model: String, vendor: &str, product: &str
         }
         Found::Scsi(disk) => {
             let nodes = disk.nodes();
-            let picked = pick(
-                disk.routes(),
-                |node| is_open(&nodes, node),
-                || disk.mounted(),
-            );
+            let picked = disk.pick(disk.routes(), &nodes, Disk::mounted);
             let first = || {
                 nodes
                     .first()
@@ -151,17 +145,10 @@ fn meter(found: &Found, driver: &str, model: String, vendor: &str, product: &str
         node,
         nodes,
         mounted,
-        taken: matches!(found, Found::Scsi(disk) if disk.taken),
         accessible: reason.is_none(),
         reason,
         found: found.clone(),
     }
-}
-
-fn is_open(nodes: &[Node], path: &str) -> bool {
-    nodes
-        .iter()
-        .any(|node| node.path == path && node.accessible)
 }
 
 /// The driver that knows a device, an exact product before `*`.

@@ -8,7 +8,7 @@ use glucopipe_sdk::link::Kind;
 use hidapi::{HidApi, HidDevice, HidError};
 
 use super::link::{Link, LinkContext, LinkError};
-use super::worker::Worker;
+use super::worker::{CLOSES_ITSELF, Worker};
 
 /// Largest report this program meets.
 const REPORT_MAX: usize = 1024;
@@ -76,7 +76,7 @@ impl Hid {
         let owned = node.to_owned();
         let open = move || Opened::open(owned);
         Ok(Self {
-            worker: Worker::start(context.go_on, OPEN_LIMIT, open)?,
+            worker: Worker::start(context.go_on, OPEN_LIMIT, CLOSES_ITSELF, open)?,
             route: format!("HID on {node}"),
         })
     }

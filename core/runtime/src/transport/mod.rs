@@ -8,4 +8,4 @@ pub mod replay;
 pub mod scsi;
 pub mod transcript;
 pub mod virtual_meter;
-mod worker;
+pub(crate) mod worker;

@@ -12,8 +12,8 @@ use super::link::LinkError;
 
 /// How often a waiting caller asks whether to go on.
 const SLICE: Duration = Duration::from_millis(50);
-/// Longest wait for the device to be closed.
-const CLOSE_LIMIT: Duration = Duration::from_secs(2);
+/// Longest wait for a device to be closed that closes by itself.
+pub(crate) const CLOSES_ITSELF: Duration = Duration::from_millis(100);
 
 type Job<D> = Box<dyn FnOnce(&mut D) + Send>;
 
@@ -25,16 +25,18 @@ pub(super) struct Worker<D> {
     jobs: Option<Sender<Job<D>>>,
     /// Disconnected when the thread has closed the device.
     ended: Receiver<Infallible>,
+    close_limit: Duration,
 }
 
 impl<D: 'static> Worker<D> {
-    /// Opens a device in its thread.
+    /// Opens a device in its thread, within `limit`; whoever closes it waits `close_limit` for that.
     ///
     /// # Errors
     /// As `open` says, and as for [`Worker::run`].
     pub(super) fn start(
         go_on: &dyn Fn() -> bool,
         limit: Duration,
+        close_limit: Duration,
         open: impl FnOnce() -> Result<D, LinkError> + Send + 'static,
     ) -> Result<Self, LinkError> {
         let (jobs, inbox) = channel::<Job<D>>();
@@ -54,7 +56,11 @@ impl<D: 'static> Worker<D> {
                 }
             })?;
         let jobs = Some(jobs);
-        let worker = Self { jobs, ended };
+        let worker = Self {
+            jobs,
+            ended,
+            close_limit,
+        };
         wait(&answer, go_on, limit)??;
         Ok(worker)
     }
@@ -90,7 +96,7 @@ impl<D> Drop for Worker<D> {
     fn drop(&mut self) {
         drop(self.jobs.take());
         // A call that hangs in the system keeps the device; it is closed when the call returns.
-        let _ = self.ended.recv_timeout(CLOSE_LIMIT);
+        let _ = self.ended.recv_timeout(self.close_limit);
     }
 }
 
@@ -131,7 +137,7 @@ mod tests {
 
     fn device() -> (Worker<Device>, Receiver<&'static str>) {
         let (sender, said) = channel();
-        let worker = Worker::start(&|| true, LONG, move || Ok(Device(sender)));
+        let worker = Worker::start(&|| true, LONG, LONG, move || Ok(Device(sender)));
         (worker.unwrap(), said)
     }
 
@@ -180,7 +186,7 @@ mod tests {
     fn a_device_that_does_not_open_says_why() {
         let open = || Err::<Device, _>(LinkError::Lost);
         assert_eq!(
-            Worker::start(&|| true, LONG, open).err(),
+            Worker::start(&|| true, LONG, LONG, open).err(),
             Some(LinkError::Lost)
         );
     }
@@ -194,7 +200,7 @@ mod tests {
                 let _ = held.recv();
                 Ok(Device(sender))
             };
-            Worker::start(&|| false, LONG, open).err()
+            Worker::start(&|| false, LONG, LONG, open).err()
         });
         // Whoever cancelled waits no longer for the device than the limit of closing.
         release.send(()).unwrap();

@@ -40,16 +40,17 @@ pub struct ScsiLink {
 }
 
 impl ScsiLink {
-    /// Opens a disk; `route` says to people how it is reached.
+    /// Opens a disk; `route` says to people how it is reached, and whoever closes it waits `close_limit` for that.
     ///
     /// # Errors
     /// As `open` says, or when the operation is stopped.
     pub fn open(
         context: &LinkContext<'_>,
         route: String,
+        close_limit: Duration,
         open: impl FnOnce() -> Result<Box<dyn Disk>, LinkError> + Send + 'static,
     ) -> Result<Self, LinkError> {
-        let worker = Worker::start(context.go_on, OPEN_LIMIT, open)?;
+        let worker = Worker::start(context.go_on, OPEN_LIMIT, close_limit, open)?;
         Ok(Self { worker, route })
     }
 }
@@ -179,7 +180,7 @@ mod tests {
             go_on: &go_on,
         };
         let open = move || Ok(Box::new(Deaf(sender)) as Box<dyn Disk>);
-        let mut link = ScsiLink::open(&context, "a test".into(), open).unwrap();
+        let mut link = ScsiLink::open(&context, "a test".into(), OPEN_LIMIT, open).unwrap();
         assert_eq!((link.kind(), link.route()), (Kind::Scsi, Some("a test")));
 
         let mut buffer = [0; 3];
