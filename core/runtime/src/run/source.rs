@@ -285,6 +285,7 @@ impl SourceJob {
             read_at_us,
             clock_offset_s: report.clock_offset_s,
             transport: self.transport.clone(),
+            whole: true,
             complete,
             reasons: report.reasons.clone(),
             expected: report.expected,
