@@ -5,11 +5,13 @@
 //! plugin that stands still. Nothing here sleeps, and nothing waits without a limit.
 
 mod build;
+mod crash;
 mod meeting;
 mod process;
 mod workspace;
 
 pub use build::{Built, build};
+pub use crash::{Dice, End, Moment, has_temporary, kill_at};
 pub use meeting::Meeting;
 pub use process::{Finished, Running};
 pub use workspace::Workspace;

@@ -70,7 +70,7 @@ fn agrees(device: &str, zone: Zone) -> Ids {
     assert!(!finished.stderr.contains("warning"), "{}", finished.stderr);
 
     let sheet = read_csv(&workspace.path().join("sheet.csv"));
-    let (lake, metadata) = read_parquet(&workspace.path().join("lake/readings.parquet"));
+    let (lake, metadata) = read_parquet(&workspace.path().join("lake"));
     for (key, value) in [
         ("glucopipe.schema", "reading/1"),
         ("glucopipe.pipeline", "pipeline"),

@@ -3,6 +3,7 @@
 mod agreement;
 mod arrows;
 mod commands;
+mod crashes;
 mod docs;
 mod expected;
 mod faults;

@@ -1,7 +1,7 @@
 //! Reads what sinks wrote, with readers of its own: CSV by RFC 4180, Parquet by its crate.
 
 use std::fs::File;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 use arrow::array::{Array, AsArray, RecordBatch};
 use arrow::compute::{cast, concat_batches};
@@ -138,9 +138,23 @@ fn typed(column: &str, cell: Option<String>) -> Cell {
     parsed.unwrap_or_else(|| panic!("`{text}` in column `{column}`"))
 }
 
-/// Reads a Parquet file; gives its metadata as well.
+/// The one file of a data set that one run wrote.
+pub(crate) fn only_file(folder: &Path) -> PathBuf {
+    let entries = std::fs::read_dir(folder);
+    let mut entries = entries.unwrap_or_else(|error| panic!("{}: {error}", folder.display()));
+    let only = entries.next().expect("a file").expect("an entry").path();
+    assert!(entries.next().is_none(), "{} has more", folder.display());
+    only
+}
+
+/// Reads a Parquet file, or a data set of one file; gives its metadata as well.
 pub(crate) fn read_parquet(path: &Path) -> (Table, Vec<(String, String)>) {
-    let file = File::open(path).unwrap_or_else(|error| panic!("{}: {error}", path.display()));
+    let path = if path.is_dir() {
+        only_file(path)
+    } else {
+        path.to_owned()
+    };
+    let file = File::open(&path).unwrap_or_else(|error| panic!("{}: {error}", path.display()));
     let reader = ParquetRecordBatchReaderBuilder::try_new(file).expect("a Parquet file");
     let metadata = reader.metadata().file_metadata().key_value_metadata();
     let metadata = metadata.into_iter().flatten().filter_map(|entry| {

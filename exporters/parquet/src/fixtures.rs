@@ -1,86 +1,69 @@
-//! Batches for tests.
+//! Readings for tests.
 
 use std::sync::Arc;
 
 use glucopipe_sdk::Result;
-use glucopipe_sdk::arrow::array::{
-    Array, ArrayRef, BinaryArray, Float64Array, Int16Array, Int64Array, RecordBatch, StringArray,
-    TimestampMicrosecondArray,
-};
-use glucopipe_sdk::arrow::datatypes::{Field, Schema, SchemaRef};
-use glucopipe_sdk::batch::Texts;
-use glucopipe_sdk::schema::{COLUMNS, Kind, readings};
+use glucopipe_sdk::arrow::array::{ArrayRef, RecordBatch};
+use glucopipe_sdk::arrow::datatypes::{Schema, SchemaRef};
+use glucopipe_sdk::schema::readings;
 use glucopipe_sdk::stream::Batches;
+use glucopipe_sdk::testing::{Form, MORNING, moments, table, texts};
 
-/// 2024-03-01T07:15:00, in microseconds.
-pub(crate) const MORNING: i64 = 1_709_277_300_000_000;
+/// A day, in microseconds.
+pub(crate) const DAY: i64 = 86_400_000_000;
 
-/// How text comes.
-#[derive(Clone, Copy, Debug, PartialEq)]
-pub(crate) enum Form {
-    /// As `reading/1` has it: dictionaries for what repeats.
-    Words,
-    /// Never as a dictionary.
-    Plain,
-}
-
-/// A text column.
-pub(crate) fn texts(cells: &[Option<&str>]) -> ArrayRef {
-    Arc::new(StringArray::from(cells.to_vec()))
-}
-
-/// A number column.
-pub(crate) fn numbers(cells: &[Option<f64>]) -> ArrayRef {
-    Arc::new(Float64Array::from(cells.to_vec()))
-}
-
-/// A time column, in microseconds.
-pub(crate) fn moments(cells: &[Option<i64>]) -> ArrayRef {
-    Arc::new(TimestampMicrosecondArray::from(cells.to_vec()))
-}
-
-/// Readings with these columns; every other column is null, or the same in all rows.
+/// A batch of a stream that says more about itself than its schema.
 pub(crate) fn batch(rows: usize, form: Form, columns: &[(&str, ArrayRef)]) -> RecordBatch {
-    let mut fields = Vec::new();
-    let mut arrays = Vec::new();
-    for column in COLUMNS {
-        let given = columns.iter().find(|(name, _)| *name == column.name);
-        let array = match given {
-            Some((_, array)) => array.clone(),
-            None => filler(column.kind, column.nullable, column.words, rows),
-        };
-        let array: ArrayRef = match column.kind {
-            Kind::Words if form == Form::Words => Texts::from_array(&array).unwrap().into_words(),
-            Kind::Instant => {
-                let moments = array.as_any().downcast_ref::<TimestampMicrosecondArray>();
-                Arc::new(moments.unwrap().clone().with_timezone("UTC"))
-            }
-            _ => array,
-        };
-        fields.push(Field::new(
-            column.name,
-            array.data_type().clone(),
-            column.nullable,
-        ));
-        arrays.push(array);
-    }
-    let mut metadata = readings().metadata().clone();
+    let batch = table(rows, form, columns);
+    let mut metadata = batch.schema().metadata().clone();
     metadata.insert("glucopipe.pipeline", "home");
     metadata.insert("other", "stays behind");
-    let schema = Schema::new_with_metadata(fields, metadata);
-    RecordBatch::try_new(Arc::new(schema), arrays).unwrap()
+    let schema = Schema::new_with_metadata(batch.schema().fields().clone(), metadata);
+    batch.with_schema(Arc::new(schema)).unwrap()
 }
 
-fn filler(kind: Kind, nullable: bool, words: &[&str], rows: usize) -> ArrayRef {
-    let word = words.first().copied().unwrap_or("x");
-    match kind {
-        Kind::Words | Kind::Text => texts(&vec![(!nullable).then_some(word); rows]),
-        Kind::Instant | Kind::Civil => moments(&vec![(!nullable).then_some(MORNING); rows]),
-        Kind::Number => numbers(&vec![(!nullable).then_some(93.0); rows]),
-        Kind::Small => Arc::new(Int16Array::from(vec![None; rows])),
-        Kind::Integer => Arc::new(Int64Array::from(vec![None; rows])),
-        Kind::Bytes => Arc::new(BinaryArray::from(vec![Some(&b"frame"[..]); rows])),
-    }
+/// A reading for tests: what the folders of a data set are made of, and what it is known by.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub(crate) struct Row {
+    pub(crate) id: String,
+    /// Days after 2024-03-01.
+    pub(crate) day: i64,
+    pub(crate) person: Option<String>,
+    pub(crate) serial: String,
+}
+
+/// The readings of a meter on these days.
+pub(crate) fn rows(
+    serial: &str,
+    person: Option<&str>,
+    days: impl IntoIterator<Item = i64>,
+) -> Vec<Row> {
+    let row = |day| Row {
+        id: format!("{serial}-{day}"),
+        day,
+        person: person.map(str::to_owned),
+        serial: serial.to_owned(),
+    };
+    days.into_iter().map(row).collect()
+}
+
+/// The readings as the host hands them over: in order.
+pub(crate) fn batch_of(rows: &[Row]) -> RecordBatch {
+    let mut rows = rows.to_vec();
+    rows.sort_by_key(|row| (row.day, row.id.clone()));
+    let column = |cell: fn(&Row) -> Option<&str>| texts(&rows.iter().map(cell).collect::<Vec<_>>());
+    let times: Vec<_> = rows
+        .iter()
+        .map(|row| Some(MORNING + row.day * DAY))
+        .collect();
+    let columns = [
+        ("reading_id", column(|row| Some(&row.id))),
+        ("record_key", column(|row| Some(&row.id))),
+        ("local_time", moments(&times)),
+        ("person", column(|row| row.person.as_deref())),
+        ("device_serial", column(|row| Some(&row.serial))),
+    ];
+    batch(rows.len(), Form::Words, &columns)
 }
 
 /// A stream of prepared answers.

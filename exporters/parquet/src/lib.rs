@@ -1,23 +1,29 @@
-//! Parquet, one file or a data-set folder, replaced whole at each run.
+//! Parquet: one file that is replaced whole at each run, or a data set that grows.
 //!
-//! `layout` decides names, `encode` decides types, encodings and metadata, `sink` writes.
+//! `layout` decides which of the two, `partition` the folder of a reading, `encode` types, encodings and
+//! metadata; `file` and `set` write.
 
 mod encode;
+mod file;
 #[cfg(test)]
 mod fixtures;
 mod layout;
+mod partition;
+mod set;
 mod sink;
 
 use std::path::PathBuf;
 
-use glucopipe_sdk::exporter::Exporter;
+use glucopipe_sdk::exporter::{Exporter, Preview, Wants};
 use glucopipe_sdk::files::check_target;
 use glucopipe_sdk::schemars::JsonSchema;
 use glucopipe_sdk::serde::Deserialize;
+use glucopipe_sdk::stream::Batches;
 use glucopipe_sdk::{Op, Result};
 
 use crate::layout::Layout;
-use crate::sink::ParquetSink;
+pub use crate::partition::Key;
+pub use crate::sink::ParquetSink;
 
 /// The exporter `parquet`.
 pub struct Parquet;
@@ -27,11 +33,20 @@ pub struct Parquet;
 #[serde(crate = "glucopipe_sdk::serde")]
 #[schemars(crate = "glucopipe_sdk::schemars")]
 pub struct Config {
-    /// A folder for the data set, for example `out/readings`, which gets one file `readings.parquet`;
-    /// or, when it ends in `.parquet`, that single file. Files are replaced whole: readers see the
-    /// earlier file or the new one, nothing between. Missing folders are made.
+    /// A folder for the data set, for example `out/readings`: each run adds files with what is new. Or,
+    /// when it ends in `.parquet`, a single file, which is replaced whole: readers see the earlier file or
+    /// the new one, nothing between. Missing folders are made.
     #[schemars(length(min = 1))]
     pub path: PathBuf,
+
+    /// Data set: the folders in it, from the outside in, named as Hive names them: `year=2024`. `year` and
+    /// `month` are those of `local_time`. It cannot be changed for a data set that has files.
+    #[serde(default)]
+    pub partition_by: Vec<Key>,
+
+    /// Data set: merge the small files of each partition at the end of a run, as `glucopipe compact` does.
+    #[serde(default)]
+    pub compact: bool,
 }
 
 impl Exporter for Parquet {
@@ -42,18 +57,37 @@ impl Exporter for Parquet {
     type Sink = ParquetSink;
 
     fn open(_op: &Op, config: Config) -> Result<ParquetSink> {
-        sink(config)
+        let layout = Layout::of(&config)?;
+        layout.look()?;
+        Ok(ParquetSink::new(layout))
+    }
+
+    fn wants(config: &Config) -> Result<Wants> {
+        Ok(match Layout::of(config)? {
+            Layout::File(_) => Wants::Everything,
+            Layout::DataSet(_) => Wants::New,
+        })
     }
 
     fn check(_op: &Op, config: &Config) -> Result<Vec<String>> {
-        check_target(&Layout::of(config.path.clone())?.file())?;
+        let layout = Layout::of(config)?;
+        layout.look()?;
+        match &layout {
+            Layout::File(file) => check_target(file)?,
+            Layout::DataSet(set) => set::check(set)?,
+        }
         Ok(Vec::new())
     }
-}
 
-/// The sink of a configuration; touches nothing.
-fn sink(config: Config) -> Result<ParquetSink> {
-    Ok(ParquetSink::new(Layout::of(config.path)?))
+    fn preview(op: &Op, config: Config, readings: &mut dyn Batches) -> Result<Option<Preview>> {
+        let layout = Layout::of(&config)?;
+        layout.look()?;
+        match &layout {
+            Layout::File(file) => file::preview(op, file, readings),
+            Layout::DataSet(set) => set::preview(op, set, readings),
+        }
+        .map(Some)
+    }
 }
 
 glucopipe_sdk::export_plugin! {
@@ -64,84 +98,4 @@ glucopipe_sdk::export_plugin! {
 }
 
 #[cfg(test)]
-mod tests {
-    use glucopipe_sdk::testing::{TestHost, config_table};
-    use glucopipe_sdk::{Status, serde_json};
-
-    use super::*;
-    use crate::fixtures::{Form, batch};
-
-    #[test]
-    fn a_path_is_enough_and_opening_writes_nothing() {
-        let home = tempfile::tempdir().unwrap();
-        let path = home.path().join("out");
-        let config = serde_json::json!({ "path": path });
-        sink(serde_json::from_value(config).unwrap()).unwrap();
-        assert!(!path.exists());
-    }
-
-    #[test]
-    fn a_check_says_what_a_run_would_fail_with_and_writes_nothing() {
-        let home = tempfile::tempdir().unwrap();
-        std::fs::write(home.path().join("file"), "").unwrap();
-        std::fs::create_dir_all(home.path().join("set/readings.parquet")).unwrap();
-        let check = |path: &str| {
-            let config = serde_json::json!({ "path": home.path().join(path) });
-            TestHost::new().check_exporter::<Parquet>(&config)
-        };
-        for path in ["out/readings", "out/all.parquet"] {
-            assert_eq!(check(path).unwrap(), [""; 0]);
-        }
-        assert!(!home.path().join("out").exists());
-        for (path, message) in [
-            ("file", "is a file, expected a folder"),
-            ("file/readings", "cannot write in folder"),
-            ("set", "is a folder, expected a file"),
-        ] {
-            let error = check(path).unwrap_err();
-            assert!(error.message.contains(message), "{error}");
-        }
-    }
-
-    #[test]
-    fn the_page_of_sinks_has_the_keys() {
-        let page = concat!(env!("CARGO_MANIFEST_DIR"), "/../../docs/sinks.md");
-        let table = config_table::<Config>();
-        let page = std::fs::read_to_string(page).unwrap();
-        assert!(page.contains(&table), "docs/sinks.md lacks this:\n{table}");
-    }
-
-    #[test]
-    fn delivers_through_its_table() {
-        let home = tempfile::tempdir().unwrap();
-        let path = home.path().join("readings.parquet");
-        let host = TestHost::new();
-        let config = serde_json::json!({ "path": path });
-        let mut sink = host.open_exporter::<Parquet>(&config).unwrap();
-        for _ in 0..2 {
-            sink.write(&[batch(2, Form::Words, &[])]).unwrap();
-        }
-        let report = sink.commit().unwrap();
-        assert_eq!(report.delivered, 4);
-        assert_eq!(report.bytes, std::fs::metadata(&path).unwrap().len());
-        assert_eq!(host.progress().last().unwrap().done, 4);
-    }
-
-    #[test]
-    fn a_cancelled_write_or_commit_leaves_nothing() {
-        let home = tempfile::tempdir().unwrap();
-        let path = home.path().join("readings.parquet");
-        let config = serde_json::json!({ "path": path });
-        for questions in 0..3 {
-            let host = TestHost::new();
-            host.cancel_after(questions);
-            let mut sink = host.open_exporter::<Parquet>(&config).unwrap();
-            let written = sink.write(&[batch(2, Form::Words, &[])]);
-            assert_eq!(written.is_ok(), questions == 2);
-            let outcome = written.and_then(|()| sink.commit());
-            assert_eq!(outcome.unwrap_err().status, Status::Cancelled);
-            drop(sink);
-            assert_eq!(std::fs::read_dir(home.path()).unwrap().count(), 0);
-        }
-    }
-}
+mod tests;

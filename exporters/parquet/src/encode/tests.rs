@@ -7,21 +7,22 @@ use glucopipe_sdk::arrow::array::{
     ArrayRef, DictionaryArray, Int8Array, Int16Array, Int64Array, StringArray,
 };
 use glucopipe_sdk::arrow::datatypes::{DataType, Int8Type};
-use parquet::arrow::ArrowWriter;
+use glucopipe_sdk::testing::{Form, MORNING, moments, numbers, texts};
 use parquet::arrow::arrow_reader::ParquetRecordBatchReaderBuilder;
 use parquet::file::metadata::{PageIndexPolicy, ParquetMetaData, ParquetMetaDataReader};
 use parquet::schema::printer::print_schema;
 
 use super::*;
-use crate::fixtures::{Form, MORNING, batch, moments, numbers, texts};
+use crate::fixtures::batch;
 
 /// A file of one batch.
 fn file(batch: &RecordBatch) -> std::fs::File {
     let file = tempfile::tempfile().unwrap();
     let writer = file.try_clone().unwrap();
-    let options = options(&batch.schema()).unwrap();
-    let mut writer = ArrowWriter::try_new_with_options(writer, readings(), options).unwrap();
-    writer.write(&arranged(batch).unwrap()).unwrap();
+    let format = Format::new(&batch.schema(), &[]);
+    let mut writer = format.begin(writer, batch.num_rows()).unwrap();
+    let rows = format.project(&arranged(batch).unwrap()).unwrap();
+    writer.write(&rows).unwrap();
     writer.close().unwrap();
     file
 }
@@ -177,6 +178,9 @@ read_at DELTA_BINARY_PACKED
 raw PLAIN
 "
     );
+    let filters = group.columns().iter().enumerate();
+    let filters = filters.filter(|(_, column)| column.bloom_filter_offset().is_some());
+    assert_eq!(filters.map(|(index, _)| index).collect::<Vec<_>>(), [0]);
     let sorting = group.sorting_columns().unwrap();
     let sorting: Vec<_> = sorting
         .iter()
@@ -202,6 +206,23 @@ fn the_metadata_exactly() {
             ("glucopipe.version", version),
         ]
     );
+}
+
+#[test]
+fn what_folders_say_is_not_in_the_files() {
+    let given = batch(1, Form::Words, &[]);
+    let keys = [Key::Year, Key::Person, Key::Kind, Key::DeviceSerial];
+    let format = Format::new(&given.schema(), &keys);
+    let rows = format.project(&arranged(&given).unwrap()).unwrap();
+    assert_eq!(*rows.schema().fields(), *format.schema().fields());
+    assert_eq!(rows.num_columns(), COLUMNS.len() - 3);
+    for gone in ["person", "kind", "device_serial"] {
+        assert!(rows.column_by_name(gone).is_none(), "{gone}");
+    }
+    let sorted = format.sorting().into_iter();
+    let sorted = sorted.map(|column| rows.schema().fields()[column.column_idx as usize].clone());
+    let names: Vec<_> = sorted.map(|field| field.name().clone()).collect();
+    assert_eq!(names, ORDER);
 }
 
 #[test]

@@ -3,13 +3,14 @@
 use std::cell::RefCell;
 use std::fs;
 
+use glucopipe_sdk::testing::Form;
 use parquet::file::reader::{FileReader, SerializedFileReader};
 
 use super::*;
-use crate::fixtures::{Form, Script, batch};
+use crate::fixtures::{Script, batch};
 
-fn sink(path: &Path) -> ParquetSink {
-    ParquetSink::new(Layout::of(path.to_owned()).unwrap())
+fn sink(path: &Path) -> FileSink {
+    FileSink::new(path.to_owned())
 }
 
 fn stream(rows: &[usize]) -> Script {
@@ -32,12 +33,12 @@ fn names_in(folder: &Path) -> Vec<String> {
 fn appears_at_commit_with_all_batches_of_all_writes() {
     let home = tempfile::tempdir().unwrap();
     let folder = home.path().join("out/readings");
-    let mut sink = sink(&folder);
+    let file = folder.join("readings.parquet");
+    let mut sink = sink(&file);
     sink.write_readings(&mut stream(&[2, 0, 3]), &go_on)
         .unwrap();
     let mut plain = Script::new(vec![Ok(batch(4, Form::Plain, &[]))]);
     sink.write_readings(&mut plain, &go_on).unwrap();
-    let file = folder.join("readings.parquet");
     assert!(!file.exists());
     let report = sink.finish().unwrap();
     assert_eq!(
@@ -68,7 +69,7 @@ fn a_single_file_is_replaced() {
 #[test]
 fn no_readings_write_nothing() {
     let home = tempfile::tempdir().unwrap();
-    let mut sink = sink(&home.path().join("out"));
+    let mut sink = sink(&home.path().join("out.parquet"));
     sink.write_readings(&mut stream(&[]), &go_on).unwrap();
     sink.write_readings(&mut stream(&[0]), &go_on).unwrap();
     assert_eq!(sink.finish().unwrap(), CommitReport::default());
@@ -118,13 +119,13 @@ fn long_batches_are_cut_and_can_be_cancelled() {
 #[test]
 fn errors_name_the_file() {
     let full = std::io::Error::from_raw_os_error(28);
-    let error = cannot_write(Path::new("out/readings.parquet"), full.into());
+    let error = cannot_write(Path::new("out/readings.parquet"), &full.into());
     assert_eq!((error.status, error.native), (Status::Io, 28));
     let start = "cannot write Parquet file `out/readings.parquet`: ";
     assert!(error.message.starts_with(start), "{error}");
 
     let other = ParquetError::General("odd".into());
-    let error = cannot_write(Path::new("out/readings.parquet"), other);
+    let error = cannot_write(Path::new("out/readings.parquet"), &other);
     assert_eq!(error.status, Status::Internal);
     assert!(error.message.starts_with(start), "{error}");
 }
