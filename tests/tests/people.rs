@@ -2,7 +2,7 @@
 
 use std::collections::BTreeSet;
 
-use glucopipe_tests::Workspace;
+use glucopipe_tests::{Finished, Running, Workspace};
 
 use crate::support::{shown, tree};
 use crate::table::{Table, csv};
@@ -131,4 +131,92 @@ fn a_meter_of_two_people_is_refused() {
     assert!(!finished.stderr.contains("1000001"), "{}", finished.stderr);
     assert_eq!(tree(workspace.path()), before, "something was written");
     insta::assert_snapshot!(shown(&workspace, &finished));
+}
+
+/// A key, which no file has.
+const KEY: (&str, &str) = ("STUDY_KEY", "0123456789abcdef0123456789abcdef");
+
+/// Pseudonyms for everybody, in a sheet and in a log that is added to.
+fn cohort(keys: &str) -> String {
+    PIPELINE
+        .replace("inputs = [\"who\"]", "inputs = [\"study\"]")
+        .replace("serials = []", "serials = [\"7413-9000002\"]")
+        + "[sinks.lake]\nexporter = \"parquet\"\ninputs = [\"study\"]\npath = \"lake\"\n\
+           [transforms.study]\ntype = \"pseudonymise\"\ninputs = [\"who\"]\nkey = { env = \"STUDY_KEY\" }\n"
+        + keys
+}
+
+fn run(workspace: &Workspace, arguments: &[&str]) -> Finished {
+    let mut command = workspace.command(&[&["run"], arguments].concat());
+    Running::start(command.env(KEY.0, KEY.1)).finish()
+}
+
+/// No file of a cohort says who it is; a second run with other meters adds theirs alone, under the same names.
+#[test]
+fn a_cohort_has_every_reading_once_and_nobodys_name() {
+    let plain = with(PIPELINE);
+    assert_eq!(plain.run(&["run"]).code, 0);
+    let known = sheet(&plain, "sheet.csv");
+
+    let workspace = with(&cohort("shift_days = 364\n"));
+    let first = run(&workspace, &["--report", "report.json"]);
+    assert_eq!(first.code, 0, "{}", first.stderr);
+    let log = workspace.read("log.csv").expect("a log");
+    let mut names: Vec<&str> = vec!["Anna", "P 017", "1000001", "9000002", KEY.1];
+    names.extend(known.texts("reading_id"));
+    names.extend(known.texts("record_key"));
+    let mut files = tree(workspace.path());
+    files.retain(|name, _| !name.starts_with("state/") && !name.contains("pipeline.toml"));
+    assert!(
+        files.keys().any(|name| name.starts_with("lake/")),
+        "{:?}",
+        files.keys()
+    );
+    for (file, bytes) in &files {
+        for name in &names {
+            let found = bytes
+                .windows(name.len())
+                .any(|window| window == name.as_bytes());
+            assert!(!found, "`{name}` is in {file}");
+        }
+    }
+
+    let second = run(
+        &workspace,
+        &[
+            "--set",
+            "sources.hers.device=virtual:contour-next-usb?records=25&serial=1000001",
+        ],
+    );
+    assert_eq!(second.code, 0, "{}", second.stderr);
+    for name in ["sheet.csv", "log.csv"] {
+        let table = sheet(&workspace, name);
+        let ids: BTreeSet<&str> = table.texts("reading_id").into_iter().collect();
+        let (rows, who) = owners(&table);
+        assert_eq!(
+            (rows, ids.len(), who.len()),
+            (ids.len(), ids.len(), 2),
+            "{name}"
+        );
+        assert!(rows >= 32, "{name}: {rows}");
+        for line in log.lines() {
+            let text = workspace.read(name).expect("a sheet");
+            assert!(
+                text.lines().any(|found| found == line),
+                "{name} has lost a line"
+            );
+        }
+    }
+}
+
+/// A key that can be guessed, and one that is not there, are errors where they stand.
+#[test]
+fn a_cohort_without_a_good_key_is_refused() {
+    let workspace = with(&cohort(""));
+    let missing = workspace.run(&["run"]);
+    let mut command = workspace.command(&["run"]);
+    let weak = Running::start(command.env(KEY.0, "hunter2")).finish();
+    assert_eq!((missing.code, weak.code), (3, 3), "{}", weak.stderr);
+    assert!(!weak.stderr.contains("hunter2"), "{}", weak.stderr);
+    insta::assert_snapshot!([shown(&workspace, &missing), shown(&workspace, &weak)].concat());
 }

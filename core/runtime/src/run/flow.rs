@@ -2,7 +2,9 @@
 
 use std::collections::{BTreeSet, HashMap};
 
-use arrow::array::RecordBatch;
+use arrow::array::{RecordBatch, StringArray};
+use glucopipe_sdk::batch::Texts;
+use uuid::Uuid;
 
 use super::apply::apply;
 use super::engine::RunSetup;
@@ -38,9 +40,25 @@ pub(super) struct Outputs {
     /// Clock offset as the first `clock` transform measured it in its zone, which is better than this
     /// computer's.
     pub(super) clock_offset_s: Option<i64>,
+    /// The ids that transforms gave, with those that the journal knows the readings by.
+    pub(super) former_ids: HashMap<Uuid, Uuid>,
 }
 
 impl Outputs {
+    fn know(&mut self, batch: &RecordBatch, former: &StringArray) {
+        let Ok(given) = Texts::of(batch, "reading_id") else {
+            return;
+        };
+        for (row, former) in former.iter().enumerate() {
+            let id = |text: Option<&str>| Uuid::try_parse(text?).ok();
+            if let (Some(given), Some(former)) = (id(given.get(row)), id(former)) {
+                // What was replaced before is known by its first id.
+                let first = self.former_ids.get(&former).copied();
+                self.former_ids.insert(given, first.unwrap_or(former));
+            }
+        }
+    }
+
     /// What a node with these inputs is fed.
     pub(super) fn of<'o>(&'o self, inputs: &'o [String]) -> impl Iterator<Item = &'o RecordBatch> {
         inputs
@@ -76,6 +94,7 @@ impl<'a> Flow<'a> {
         let mut outputs = Outputs {
             nodes: HashMap::from([(context.source.clone(), vec![batch])]),
             clock_offset_s: None,
+            former_ids: HashMap::new(),
         };
         for (transform, report) in self.transforms.iter_mut().zip(&mut self.reports) {
             let inputs: Vec<RecordBatch> = outputs.of(&transform.inputs).cloned().collect();
@@ -92,6 +111,9 @@ impl<'a> Flow<'a> {
                     Ok(outcome) => {
                         let measured = outcome.clock_offset_s;
                         outputs.clock_offset_s = outputs.clock_offset_s.or(measured);
+                        if let Some(former) = &outcome.former_ids {
+                            outputs.know(&outcome.batch, former);
+                        }
                         given.push(outcome.batch);
                         for warning in outcome.warnings {
                             // What is wrong with the pipeline is wrong for every read.

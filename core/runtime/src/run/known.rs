@@ -1,6 +1,6 @@
 //! What is known beyond this run's reads: which readings of the journal each sink is to be given.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeSet, HashMap};
 use std::fs::File;
 use std::io::Read;
 use std::path::{Path, PathBuf};
@@ -47,6 +47,8 @@ pub(super) struct Need {
     pub(super) sink: Option<SinkKey>,
     /// What it has not answered for.
     pub(super) pending: Pending,
+    /// The keys of those that come to it under another id.
+    renamed: HashMap<Uuid, i64>,
     /// The sessions it is to be given readings of.
     pub(super) sessions: BTreeSet<i64>,
     /// Whether it is to be given no others of them than those pending.
@@ -60,6 +62,7 @@ impl Need {
             fate,
             sink: None,
             pending: Pending::default(),
+            renamed: HashMap::new(),
             sessions: BTreeSet::new(),
             only_pending: false,
         }
@@ -80,7 +83,17 @@ impl Need {
     /// The key of a reading that is pending.
     pub(super) fn key(&self, reading_id: Option<&str>) -> Option<i64> {
         let id = Uuid::try_parse(reading_id?).ok()?;
-        self.pending.readings.get(&id).copied()
+        let key = self.pending.readings.get(&id);
+        key.or_else(|| self.renamed.get(&id)).copied()
+    }
+
+    /// Takes note of ids that transforms gave, with those from before.
+    pub(super) fn rename(&mut self, former_ids: &HashMap<Uuid, Uuid>) {
+        for (given, former) in former_ids {
+            if let Some(key) = self.pending.readings.get(former) {
+                self.renamed.insert(*given, *key);
+            }
+        }
     }
 }
 
@@ -201,6 +214,7 @@ impl Keep<'_> {
             fate,
             sink: Some(key),
             pending,
+            renamed: HashMap::new(),
             sessions,
             only_pending: !snapshot,
         })

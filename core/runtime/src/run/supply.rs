@@ -285,6 +285,7 @@ impl Engine<'_> {
             if !asked || !matches!(need.fate, Fate::Serve) {
                 continue;
             }
+            need.rename(&outputs.former_ids);
             for batch in outputs.of(&sink.inputs) {
                 let rows = match session {
                     Some(_) => need.rows(batch),

@@ -24,6 +24,7 @@ mod filter;
 mod moment;
 mod offset;
 mod person;
+mod pseudonymise;
 #[cfg(test)]
 mod testing;
 mod units;
@@ -55,6 +56,8 @@ pub struct Outcome {
     pub dropped: u64,
     /// Meter clock minus wall time, seconds, where the transform measured it in its zone.
     pub clock_offset_s: Option<i64>,
+    /// The `reading_id`s from before, row by row, where the transform gave new ones: the ledger goes by them.
+    pub former_ids: Option<StringArray>,
 }
 
 impl Outcome {
@@ -66,6 +69,7 @@ impl Outcome {
             notes: Vec::new(),
             dropped: 0,
             clock_offset_s: None,
+            former_ids: None,
         }
     }
 }
@@ -149,6 +153,12 @@ pub fn builtins() -> &'static [Builtin] {
             summary: "says whose a reading is, by the serial of the meter; holds back what is nobody's",
             schema: schema_of::<person::Config>,
             open: person::open,
+        },
+        Builtin {
+            kind: "pseudonymise",
+            summary: "replaces what says whose readings are by pseudonyms made with a key",
+            schema: schema_of::<pseudonymise::Config>,
+            open: pseudonymise::open,
         },
         Builtin {
             kind: "units",
