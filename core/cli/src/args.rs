@@ -66,6 +66,8 @@ pub(crate) enum Command {
     Clock(Clock),
     /// Destroy all readings in a meter, once they are known to be kept
     Erase(Erase),
+    /// List people with their meters, and meters that are nobody's
+    Persons(Persons),
     /// List plugins
     Plugins(Plugins),
     /// Look for what stands between this computer and its meters
@@ -288,6 +290,15 @@ pub(crate) struct Erase {
     /// Do not ask
     #[arg(short, long)]
     pub(crate) yes: bool,
+    /// One JSON document on standard output
+    #[arg(long)]
+    pub(crate) json: bool,
+}
+
+#[derive(Debug, ClapArgs)]
+pub(crate) struct Persons {
+    #[command(flatten)]
+    pub(crate) pipeline: Pipeline,
     /// One JSON document on standard output
     #[arg(long)]
     pub(crate) json: bool,

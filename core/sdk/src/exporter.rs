@@ -16,6 +16,10 @@ pub trait Exporter: 'static {
     const SUMMARY: &'static str;
 
     /// Keys of its own in `[sinks.NAME]`; doc comments become the descriptions users see.
+    ///
+    /// The host knows a destination by these keys, so that a changed key makes it another one, which has
+    /// nothing yet. Secrets are not among them, nor is what changes nothing of what arrives, such as the size
+    /// of a batch: mark it with `#[schemars(extend("x-tuning" = true))]`.
     type Config: DeserializeOwned + JsonSchema;
     /// An open destination.
     type Sink: Sink;

@@ -37,11 +37,13 @@ pub struct Config {
     /// The version of the site's API. `"auto"` is 1, which takes many readings at once, and 3 where the
     /// site has 1 switched off.
     #[serde(default)]
+    #[schemars(extend("x-tuning" = true))]
     pub api: Api,
 
     /// Readings in one request.
     #[serde(default = "batch_size")]
     #[schemars(range(min = 1, max = 500))]
+    #[schemars(extend("x-tuning" = true))]
     pub batch_size: u16,
 
     /// Readings beyond the measuring range (HI, LO) are left out, or sent as the limit of the meter with
@@ -56,27 +58,32 @@ pub struct Config {
 
     /// Permits plain http to another computer. Whoever is on the way reads secret and readings.
     #[serde(default)]
+    #[schemars(extend("x-tuning" = true))]
     pub allow_insecure: bool,
 
     /// How long to wait for a connection.
     #[serde(default = "connect_timeout_secs")]
     #[schemars(range(min = 1, max = 120))]
+    #[schemars(extend("x-tuning" = true))]
     pub connect_timeout_secs: u16,
 
     /// How long to wait for the answer to one request. After a failed login a site answers seconds later.
     #[serde(default = "request_timeout_secs")]
     #[schemars(range(min = 1, max = 600))]
+    #[schemars(extend("x-tuning" = true))]
     pub request_timeout_secs: u16,
 
     /// How often a request is tried again when the site or the way to it fails.
     #[serde(default = "retries")]
     #[schemars(range(max = 10))]
+    #[schemars(extend("x-tuning" = true))]
     pub retries: u8,
 
     /// How long to wait before the first of these tries; each further wait is twice as long, at most a
     /// minute.
     #[serde(default = "retry_delay_ms")]
     #[schemars(range(min = 1, max = 60000))]
+    #[schemars(extend("x-tuning" = true))]
     pub retry_delay_ms: u32,
 }
 

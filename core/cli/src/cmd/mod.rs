@@ -10,6 +10,7 @@ mod erase;
 mod explain;
 mod info;
 mod journal;
+mod persons;
 mod plugins;
 mod replay;
 mod run;
@@ -34,6 +35,7 @@ pub(crate) fn dispatch(context: &Context, command: Command) -> Exit {
         Command::Clock(args) => clock::clock(context, &args),
         Command::Erase(args) => erase::erase(context, &args),
         Command::Dump(args) => dump::dump(context, &args),
+        Command::Persons(args) => persons::persons(context, &args),
         Command::Plugins(args) => plugins::plugins(context, &args),
         Command::Explain(args) => Ok(explain::explain(context, &args)),
         Command::Completions(args) => {

@@ -44,6 +44,13 @@ pub struct Answer {
 /// A sink in the journal.
 pub type SinkKey = i64;
 
+/// Marks the sessions of which a sink has answered for every reading.
+const SETTLE: &str = "INSERT INTO settled SELECT ?1, session FROM sessions \
+     WHERE new > 0 AND meter IN (SELECT meter FROM feeds WHERE sink = ?1) \
+     AND NOT EXISTS (SELECT 1 FROM settled WHERE sink = ?1 AND settled.session = sessions.session) \
+     AND NOT EXISTS (SELECT 1 FROM readings WHERE readings.session = sessions.session \
+     AND NOT EXISTS (SELECT 1 FROM ledger WHERE sink = ?1 AND ledger.reading = readings.reading))";
+
 impl Journal {
     /// The key of a destination, new if it was never served; notes where it was last used, and whose
     /// readings it is to be given.
@@ -98,8 +105,9 @@ impl Journal {
         again: bool,
         since: Option<i64>,
     ) -> Result<Pending, Problem> {
-        let sql = "SELECT reading_id, reading, session FROM readings \
-                   WHERE session IN (SELECT session FROM sessions WHERE meter = ?1 AND new > 0) \
+        let sql = "SELECT reading_id, reading, session FROM readings WHERE session IN \
+                   (SELECT session FROM sessions WHERE meter = ?1 AND new > 0 AND (?3 OR NOT EXISTS \
+                   (SELECT 1 FROM settled WHERE sink = ?4 AND settled.session = sessions.session))) \
                    AND coalesce(local_time >= ?2, 1) AND (?3 OR NOT EXISTS (SELECT 1 FROM ledger \
                    WHERE sink = ?4 AND ledger.reading = readings.reading))";
         self.read(|sqlite| {
@@ -144,6 +152,7 @@ impl Journal {
                     refused.push(answer.reading);
                 }
             }
+            transaction.execute(SETTLE, [sink])?;
             Ok(refused)
         })
     }

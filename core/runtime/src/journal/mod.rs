@@ -8,7 +8,7 @@
 //! # Layout
 //! - `schema` and `v1.sql` are the tables; `place` finds and protects the file; `turn` is the lock of runs.
 //! - `record` writes what a read brought; `load` gives it back as it came; `ledger` knows who has what.
-//! - `events` notes what was done to meters; `upkeep` counts, checks and exports; `prune`
+//! - `meters` lists them; `events` notes what was done to them; `upkeep` counts, checks and exports; `prune`
 //!   deletes.
 
 // A problem is made once for a step at most, so its size does not matter.
@@ -17,6 +17,7 @@
 mod events;
 mod ledger;
 mod load;
+mod meters;
 mod place;
 mod prune;
 mod record;
@@ -37,6 +38,7 @@ use rusqlite::{Connection, OpenFlags, OptionalExtension, Transaction, Transactio
 pub use self::events::{Event, Noted};
 pub use self::ledger::{Answer, Destination, Pending, SinkKey};
 pub use self::load::Stored;
+pub use self::meters::Meter;
 pub use self::place::{default_path, private_file};
 pub use self::prune::Prunable;
 pub use self::record::{Recorded, Session, SourceKey};

@@ -20,9 +20,9 @@ pub struct Prunable {
 const OLD: &str = "FROM readings JOIN sessions USING (session) WHERE local_time < ?1";
 /// That no sink is to be given, so that none can have acknowledged them.
 const UNFED: &str = "NOT EXISTS (SELECT 1 FROM feeds WHERE feeds.meter = sessions.meter)";
-/// Of a meter that gave them in its latest complete read: they would come back.
+/// Of a meter that gave them in its latest read of everything: they would come back.
 const THERE: &str = "last_session >= (SELECT max(session) FROM sessions AS latest \
-                     WHERE latest.meter = sessions.meter AND latest.complete)";
+                     WHERE latest.meter = sessions.meter AND latest.whole AND latest.complete)";
 /// That a sink has not answered for.
 const WAITING: &str = "EXISTS (SELECT 1 FROM feeds JOIN sinks USING (sink) \
                        WHERE feeds.meter = sessions.meter AND NOT EXISTS \

@@ -23,7 +23,9 @@ pub struct Session {
     pub clock_offset_s: Option<i64>,
     /// `hid`, `scsi`, `serial`, `virtual`, `replay`.
     pub transport: String,
-    /// Everything the meter holds was read and verified.
+    /// Everything the meter holds was asked for, not only what is new.
+    pub whole: bool,
+    /// Everything that was asked for was read and verified.
     pub complete: bool,
     /// Why it is not complete.
     pub reasons: Vec<String>,
@@ -152,8 +154,9 @@ fn insert_session(
     let json = |value: serde_json::Result<String>| value.unwrap_or_default();
     let number = |number: u64| i64::try_from(number).unwrap_or(i64::MAX);
     transaction.execute(
-        "INSERT INTO sessions (meter, read_at, driver, transport, device, clock_offset_s, complete, \
-         reasons, expected, records, new, transcript) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, 0, ?)",
+        "INSERT INTO sessions (meter, read_at, driver, transport, device, clock_offset_s, whole, \
+         complete, reasons, expected, records, new, transcript) \
+         VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, 0, ?)",
         params![
             meter,
             session.read_at_us,
@@ -161,6 +164,7 @@ fn insert_session(
             session.transport,
             json(serde_json::to_string(&session.device)),
             session.clock_offset_s,
+            session.whole,
             session.complete,
             json(serde_json::to_string(&session.reasons)),
             session.expected.map(number),

@@ -49,6 +49,7 @@ pub(super) fn session(serial: &str) -> Session {
         read_at_us: 1_780_000_000_000_000,
         clock_offset_s: Some(-3),
         transport: "hid".into(),
+        whole: true,
         complete: true,
         reasons: Vec::new(),
         expected: None,

@@ -56,6 +56,10 @@ pub struct Upkept {
     pub findings: Vec<String>,
 }
 
+/// Readings of settled sessions that a sink has not answered for.
+const OVERLOOKED: &str = "SELECT count(*) FROM settled JOIN readings USING (session) \
+     WHERE NOT EXISTS (SELECT 1 FROM ledger WHERE ledger.sink = settled.sink \
+     AND ledger.reading = readings.reading)";
 /// Most findings that are told.
 const FINDINGS: usize = 100;
 
@@ -103,6 +107,11 @@ impl Journal {
                 if upkept.findings.len() >= FINDINGS {
                     break;
                 }
+            }
+            let overlooked = count(sqlite, OVERLOOKED, [])?;
+            if overlooked > 0 {
+                let found = format!("{overlooked} readings would never be offered to a sink again");
+                upkept.findings.push(found);
             }
             check_ids(sqlite, &mut upkept)?;
             Ok(upkept)

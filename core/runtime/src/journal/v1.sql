@@ -20,7 +20,8 @@ CREATE TABLE sessions (
   firmware       TEXT GENERATED ALWAYS AS (json_extract(device, '$.firmware')),
   meter_clock    TEXT GENERATED ALWAYS AS (json_extract(device, '$.clock')),
   clock_offset_s INTEGER,            -- meter clock minus the computer's
-  complete       INTEGER NOT NULL,
+  whole          INTEGER NOT NULL,   -- everything was asked for, not only what is new
+  complete       INTEGER NOT NULL,   -- everything that was asked for came
   reasons        TEXT NOT NULL,      -- why it is not complete: JSON array
   expected       INTEGER,            -- records the meter said it holds
   records        INTEGER NOT NULL,   -- readings that came
@@ -119,6 +120,13 @@ CREATE TABLE ledger (
   PRIMARY KEY (sink, reading)
 ) STRICT, WITHOUT ROWID;
 CREATE INDEX ledger_of_reading ON ledger (reading);
+
+-- Sessions of which a sink has answered for every reading, so that nobody looks through them again.
+CREATE TABLE settled (
+  sink    INTEGER NOT NULL REFERENCES sinks,
+  session INTEGER NOT NULL REFERENCES sessions,
+  PRIMARY KEY (sink, session)
+) STRICT, WITHOUT ROWID;
 
 -- What was done to a meter.
 CREATE TABLE events (

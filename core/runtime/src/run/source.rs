@@ -293,6 +293,7 @@ impl SourceJob {
             read_at_us,
             clock_offset_s: report.clock_offset_s,
             transport: self.transport.to_owned(),
+            whole: true,
             complete,
             reasons: report.reasons.clone(),
             expected: report.expected,
