@@ -9,6 +9,7 @@
 use std::path::Path;
 
 use glucopipe_driver_contour::protocol::Control;
+use glucopipe_driver_contour::protocol::command::{moment, reply};
 use glucopipe_driver_contour::protocol::completeness::{Completeness, Tally};
 use glucopipe_driver_contour::protocol::frame::{Frame, FrameEnd, FrameError};
 use glucopipe_driver_contour::protocol::header::Header;
@@ -21,22 +22,48 @@ use serde_json::Value;
 
 const FILE: &str = "../../../shared/vectors/contour.json";
 
-/// Vectors of this kind; none when the file is missing.
-fn vectors(kind: &str) -> Vec<Value> {
+/// All vectors; none when the file is missing.
+fn all() -> Vec<Value> {
     let path = Path::new(env!("CARGO_MANIFEST_DIR")).join(FILE);
     let Ok(text) = std::fs::read_to_string(&path) else {
         println!("skipped: no vectors at {}", path.display());
         return Vec::new();
     };
     let file: Value = serde_json::from_str(&text).unwrap();
-    let all = file["vectors"].as_array().unwrap();
+    file["vectors"].as_array().unwrap().clone()
+}
+
+/// Vectors of this kind.
+fn vectors(kind: &str) -> Vec<Value> {
+    assert!(KINDS.contains(&kind), "{kind}");
+    let all = all();
+    let is_empty = all.is_empty();
     let found: Vec<Value> = all
-        .iter()
+        .into_iter()
         .filter(|vector| vector["kind"] == kind)
-        .cloned()
         .collect();
-    assert!(!found.is_empty(), "no vector of kind {kind}");
+    assert!(is_empty || !found.is_empty(), "no vector of kind {kind}");
     found
+}
+
+/// The kinds that the tests below go through, whole.
+const KINDS: [&str; 8] = [
+    "astm_frame",
+    "astm_record_text",
+    "hid_report",
+    "serial_text",
+    "remote_command_reply",
+    "remote_command_dialogue",
+    "session",
+    "session_opening",
+];
+
+#[test]
+fn every_vector_is_of_a_kind_that_is_tested() {
+    for vector in all() {
+        let kind = text(&vector["kind"]);
+        assert!(KINDS.contains(&kind), "{} is a {kind}", vector["id"]);
+    }
 }
 
 fn bytes(hex: &Value) -> Vec<u8> {
@@ -245,16 +272,27 @@ fn command_replies_are_text_and_ack() {
         assert_eq!(got, [reply, Token::Control(Control::Ack)]);
     }
     for vector in vectors("remote_command_dialogue") {
+        let mut texts = Vec::new();
         for step in vector["steps"].as_array().unwrap() {
             if step["dir"] == "meter->host" {
                 let got = tokens(&bytes(&step["hex"]));
                 assert_eq!(got.last(), Some(&Token::Control(Control::Ack)));
-                assert!(matches!(
-                    &got[..got.len() - 1],
-                    [] | [Token::Text { complete: true, .. }]
-                ));
+                match &got[..got.len() - 1] {
+                    [] => {}
+                    [
+                        Token::Text {
+                            complete: true,
+                            bytes,
+                        },
+                    ] => texts.push(bytes.clone()),
+                    other => panic!("{other:?}"),
+                }
             }
         }
+        let (date, time) = (reply(&texts[0]).unwrap(), reply(&texts[1]).unwrap());
+        let expected = &vector["expected"];
+        let expected = format!("{}T{}", text(&expected["date"]), text(&expected["time"]));
+        assert_eq!(moment(date, time).unwrap().to_string(), expected);
     }
 }
 

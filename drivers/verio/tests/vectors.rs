@@ -10,6 +10,7 @@ use std::path::Path;
 
 use glucopipe_driver_verio::lifescan::epoch::Epoch;
 use glucopipe_driver_verio::lifescan::frame::{Form, checksum, decode, encode};
+use glucopipe_driver_verio::lifescan::ultra2;
 use glucopipe_driver_verio::protocol::command::{Command, Parameter, Query, Register};
 use glucopipe_driver_verio::protocol::reply::{self, Reply};
 use glucopipe_driver_verio::protocol::scsi;
@@ -17,22 +18,50 @@ use serde_json::Value;
 
 const FILE: &str = "../../../shared/vectors/lifescan.json";
 
-/// Vectors of this kind; none when the file is missing.
-fn vectors(kind: &str) -> Vec<Value> {
+/// All vectors; none when the file is missing.
+fn all() -> Vec<Value> {
     let path = Path::new(env!("CARGO_MANIFEST_DIR")).join(FILE);
     let Ok(text) = std::fs::read_to_string(&path) else {
         println!("skipped: no vectors at {}", path.display());
         return Vec::new();
     };
     let file: Value = serde_json::from_str(&text).unwrap();
-    let all = file["vectors"].as_array().unwrap();
+    file["vectors"].as_array().unwrap().clone()
+}
+
+/// Vectors of this kind.
+fn vectors(kind: &str) -> Vec<Value> {
+    assert!(KINDS.contains(&kind), "{kind}");
+    let all = all();
+    let is_empty = all.is_empty();
     let found: Vec<Value> = all
-        .iter()
+        .into_iter()
         .filter(|vector| vector["kind"] == kind)
-        .cloned()
         .collect();
-    assert!(!found.is_empty(), "no vector of kind {kind}");
+    assert!(is_empty || !found.is_empty(), "no vector of kind {kind}");
     found
+}
+
+/// The kinds that the tests below go through, whole.
+const KINDS: [&str; 10] = [
+    "verio_reply",
+    "verio_request",
+    "serial_request",
+    "serial_control",
+    "crc16_input",
+    "timestamp_u32_le",
+    "bot_cbw",
+    "sum16_input",
+    "ultra2_line",
+    "ultra2_bad_line",
+];
+
+#[test]
+fn every_vector_is_of_a_kind_that_is_tested() {
+    for vector in all() {
+        let kind = vector["kind"].as_str().unwrap();
+        assert!(KINDS.contains(&kind), "{} is a {kind}", vector["id"]);
+    }
 }
 
 fn bytes(hex: &Value) -> Vec<u8> {
@@ -185,5 +214,57 @@ fn command_blocks_are_those_of_the_vectors() {
             0x12 => assert_ne!(cdb, scsi::INQUIRY),
             other => panic!("{other:02x} is not known"),
         }
+    }
+}
+
+#[test]
+fn sums_are_those_of_the_vectors() {
+    for vector in vectors("sum16_input") {
+        let text = vector["text"].as_str().unwrap();
+        let sum = format!("{:04X}", ultra2::checksum(text.as_bytes()));
+        assert_eq!(sum, vector["expected"]["checksum"]);
+    }
+}
+
+#[test]
+fn lines_decode_to_the_expected_values() {
+    let (mut headers, mut results) = (0, 0);
+    for vector in vectors("ultra2_line") {
+        let expected = &vector["expected"];
+        let text = ultra2::text(vector["text"].as_str().unwrap()).unwrap();
+        let sum = format!("{:04X}", ultra2::checksum(text.as_bytes()));
+        assert_eq!(expected["checksum_wire"], sum);
+        assert_eq!(expected["checksum_calc"], sum);
+        if let Some(header) = ultra2::Header::parse(text) {
+            assert_eq!(expected["count"], header.count);
+            assert_eq!(expected["serial"], header.serial);
+            let unit = expected["unit"].as_str().unwrap();
+            assert!(header.unit.eq_ignore_ascii_case(unit));
+            headers += 1;
+            continue;
+        }
+        let line = ultra2::Line::parse(text).unwrap();
+        let shown = line.local.format("%Y-%m-%dT%H:%M:%S").to_string();
+        assert_eq!(expected["ts"], shown);
+        match expected["mgdl"].as_u64() {
+            Some(mg_dl) => {
+                assert_eq!(u64::from(line.mg_dl), mg_dl);
+                assert_eq!(expected["meal"], line.meal.to_string());
+                assert_eq!(expected["comment"], line.comment);
+            }
+            None => assert_eq!(expected["mgdl_raw"], line.mg_dl),
+        }
+        assert!(!line.control && !line.damaged);
+        results += 1;
+    }
+    println!("{headers} headers, {results} results");
+}
+
+#[test]
+fn bad_lines_are_refused() {
+    for vector in vectors("ultra2_bad_line") {
+        assert_eq!(vector["expected"]["must_fail"], true);
+        let text = ultra2::text(vector["text"].as_str().unwrap());
+        assert_eq!(text.and_then(ultra2::serial), None, "{}", vector["id"]);
     }
 }
