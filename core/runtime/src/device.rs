@@ -97,7 +97,7 @@ impl Device {
         match &self.target {
             Target::Hid(node) => Some(node.clone()),
             Target::Scsi(disk, node) => {
-                let usb = disk.address.map(|address| address.to_string());
+                let usb = disk.usb.as_ref().map(|usb| usb.address.to_string());
                 Some(usb.unwrap_or_else(|| node.clone()))
             }
             _ => None,

@@ -135,10 +135,6 @@ impl Disk {
         None
     }
 
-    pub(super) fn address(&self) -> Option<Address> {
-        self.usb.as_ref().map(|usb| usb.address)
-    }
-
     /// All ways, the best first. What the kernel owns stays its own if that is possible.
     pub(super) fn routes(&self) -> Vec<Route> {
         let kernel = self
@@ -221,7 +217,7 @@ impl Disk {
 #[derive(Clone, Debug)]
 pub(super) struct Chosen {
     /// Its USB device; nodes may get other names while it stays the same.
-    pub(super) address: Option<Address>,
+    pub(super) usb: Option<Usb>,
     /// The one way the user allows.
     pub(super) named: Option<Route>,
     /// No driver knows it. It is not taken from the kernel.
@@ -252,11 +248,11 @@ impl Chosen {
 
     /// Opens it by the way that is open now.
     pub(super) fn open(&self, context: &LinkContext<'_>) -> Result<ScsiLink, LinkError> {
-        let route = match (self.address, &self.named) {
+        let route = match (&self.usb, &self.named) {
             (None, Some(named)) => named.clone(),
             _ => {
                 let mut disks = attached()?.into_iter();
-                let disk = disks.find(|disk| disk.address() == self.address);
+                let disk = disks.find(|disk| disk.usb == self.usb);
                 let disk = disk.filter(|disk| !self.routes(disk).is_empty());
                 let disk = disk.ok_or(LinkError::Lost)?;
                 let way = self.way(&disk);

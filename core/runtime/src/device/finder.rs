@@ -189,7 +189,7 @@ impl Finder<'_> {
         name: &str,
     ) -> Result<Device, Problem> {
         let chosen = Chosen {
-            address: disk.address(),
+            usb: disk.usb.clone(),
             named,
             stranger,
         };
