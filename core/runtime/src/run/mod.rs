@@ -21,4 +21,5 @@ mod running;
 pub mod sink;
 pub mod source;
 mod supply;
+pub mod trace;
 mod watch;
