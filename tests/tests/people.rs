@@ -3,6 +3,7 @@
 use std::collections::BTreeSet;
 
 use glucopipe_tests::{Finished, Running, Workspace};
+use serde_json::{Value, json};
 
 use crate::support::{shown, tree};
 use crate::table::{Table, csv};
@@ -219,4 +220,56 @@ fn a_cohort_without_a_good_key_is_refused() {
     assert_eq!((missing.code, weak.code), (3, 3), "{}", weak.stderr);
     assert!(!weak.stderr.contains("hunter2"), "{}", weak.stderr);
     insta::assert_snapshot!([shown(&workspace, &missing), shown(&workspace, &weak)].concat());
+}
+
+/// Everybody with their meters, and the meters of this pipeline that are nobody's, with whole serials.
+#[test]
+fn persons_are_listed_with_their_meters() {
+    let workspace = with(PIPELINE);
+    let before = workspace.run(&["persons"]);
+    assert_eq!(before.code, 0, "{}", before.stderr);
+    assert!(
+        !workspace.path().join("state").exists(),
+        "a question made a journal"
+    );
+    assert_eq!(workspace.run(&["run"]).code, 0);
+    let after = workspace.run(&["persons"]);
+    let assigned = workspace.run(&[&["persons"], &ASSIGNED[..]].concat());
+    let told = [before, after, assigned].map(|finished| shown(&workspace, &finished));
+    insta::assert_snapshot!(told.join("====\n"));
+
+    let document = workspace.run(&["persons", "--json"]);
+    let document: Value = serde_json::from_str(&document.stdout).expect("one document");
+    let known = |serial, readings| {
+        json!({
+            "driver": "contour", "serial": serial, "model": "Contour Next USB", "readings": readings,
+            "last_read": "2026-11-01T12:00:00Z",
+        })
+    };
+    let expected = json!({
+        "persons": [
+            { "name": "Anna", "serials": [{ "serial": "7413-1000001", "meters": [known("7413-1000001", 20)] }] },
+            { "name": "P 017", "serials": [] },
+        ],
+        "unassigned": [known("7413-9000002", 7)],
+    });
+    assert_eq!(document, expected);
+
+    // Another pipeline of the same user has not read that meter, and does not ask for it.
+    workspace.write(
+        "other.toml",
+        &PIPELINE.replace("serials = []", "serials = [\"X-1\"]"),
+    );
+    let other = workspace.run(&["persons", "other.toml"]);
+    assert!(
+        !other.stdout.contains("9000002") && other.stdout.contains("X-1"),
+        "{}",
+        other.stdout
+    );
+    assert_eq!(
+        workspace
+            .run(&["persons", "--set", "persons.Ann.serials=7413-1000001"])
+            .code,
+        3
+    );
 }

@@ -62,6 +62,8 @@ pub(crate) enum Command {
     Info(Info),
     /// Print the readings of one meter
     Dump(Dump),
+    /// List people with their meters, and meters that are nobody's
+    Persons(Persons),
     /// List plugins
     Plugins(Plugins),
     /// Look for what stands between this computer and its meters
@@ -239,6 +241,15 @@ pub(crate) enum Format {
     Jsonl,
     /// As the program glucometerutils prints
     Glucometerutils,
+}
+
+#[derive(Debug, ClapArgs)]
+pub(crate) struct Persons {
+    #[command(flatten)]
+    pub(crate) pipeline: Pipeline,
+    /// One JSON document on standard output
+    #[arg(long)]
+    pub(crate) json: bool,
 }
 
 #[derive(Debug, ClapArgs)]

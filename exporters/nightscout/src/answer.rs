@@ -127,6 +127,17 @@ pub(crate) fn is_echo(collection: Collection, sent_ms: &[i64], echo: &Value) -> 
     echo.len() == sent_ms.len() && sent_ms.iter().zip(echo).all(same)
 }
 
+/// Whether API 3 kept a document. A page with 200 is that of somebody else.
+pub(crate) fn kept(site: &str, reply: &Reply) -> Result<(), Trouble> {
+    verdict(site, reply)?;
+    let is_word = reply.value().is_some_and(|value| value.is_object());
+    if is_word || (reply.status == 201 && reply.body.is_empty()) {
+        Ok(())
+    } else {
+        Err(not_nightscout(site, reply.status))
+    }
+}
+
 /// A document as the site has it.
 pub(crate) fn found(collection: Collection, document: &Value) -> Found {
     let text = |key: &str| document.get(key).and_then(Value::as_str);

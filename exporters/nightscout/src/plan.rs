@@ -23,7 +23,7 @@ pub(crate) struct Found {
 }
 
 impl Found {
-    fn date_ms(&self) -> Option<i64> {
+    pub(crate) fn date_ms(&self) -> Option<i64> {
         self.dates_ms.first().copied()
     }
 }

@@ -252,7 +252,7 @@ impl<'a> Session<'a> {
                 ("count", page.as_str()),
             ];
             let reply = self.ask(Method::GET, path, &query, None)?;
-            self.refused_login(&reply, &self.needed(collection))?;
+            self.refused(&reply, collection)?;
             let body = json(self.site(), &reply)?;
             let Some(documents) = body.as_array() else {
                 return Err(answer::not_nightscout(self.site(), reply.status));
@@ -295,10 +295,7 @@ impl<'a> Session<'a> {
         };
         let body = body(&documents)?;
         let reply = self.ask(Method::POST, path, &[], Some(body))?;
-        self.refused_login(&reply, &self.needed(collection))?;
-        if reply.status == 404 && collection == Collection::Treatments {
-            return Err(Trouble::new(Kind::NotFound, no_treatments(self.site())).http(404));
-        }
+        self.refused(&reply, collection)?;
         json(self.site(), &reply)
     }
 
@@ -329,8 +326,8 @@ impl<'a> Session<'a> {
                 self.ticket = None;
                 continue;
             }
-            self.refused_login(&reply, &self.needed(collection))?;
-            return verdict(self.site(), &reply);
+            self.refused(&reply, collection)?;
+            return answer::kept(self.site(), &reply);
         }
     }
 
@@ -433,6 +430,14 @@ impl<'a> Session<'a> {
             return Err(Trouble::new(Kind::Access, text).http(401));
         }
         json(self.site(), &reply)
+    }
+
+    /// Stops where a collection is closed to this login, or to everybody.
+    fn refused(&mut self, reply: &Reply, collection: Collection) -> Result<(), Trouble> {
+        if reply.status == 404 && collection == Collection::Treatments {
+            return Err(Trouble::new(Kind::NotFound, no_treatments(self.site())).http(404));
+        }
+        self.refused_login(reply, &self.needed(collection))
     }
 
     /// Stops at a login that was refused: each further try would make the site slower, and warn its owner.

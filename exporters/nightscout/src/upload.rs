@@ -85,12 +85,13 @@ impl<'s, 'a> Upload<'s, 'a> {
     /// Brings everything there. After an error what is not settled is still open.
     pub(crate) fn run(&mut self) -> Result<(), Trouble> {
         let mut doubtful: Option<(Vec<usize>, Trouble)> = None;
+        let mut is_cleared = false;
         let mut next = 0;
         while next < self.sticks.len() {
             let end = (next + self.batch).min(self.sticks.len());
             let part: Vec<usize> = (next..end).collect();
             match self.deliver(part.clone()) {
-                Ok(()) => {}
+                Ok(()) => is_cleared = doubtful.is_some() && self.has_taken(&part),
                 // Whether a document or the site is to blame, the next batch tells.
                 Err(trouble) if trouble.may_be_a_document() && doubtful.is_none() => {
                     doubtful = Some((self.still_open(part), trouble));
@@ -101,9 +102,16 @@ impl<'s, 'a> Upload<'s, 'a> {
             (self.progress)(next);
         }
         match doubtful {
-            Some((part, trouble)) => self.isolate(part, trouble, next > self.batch),
+            Some((part, trouble)) if is_cleared => self.isolate(part, trouble),
+            Some((_, trouble)) => Err(trouble),
             None => Ok(()),
         }
+    }
+
+    /// Whether the site took anything of a part.
+    fn has_taken(&self, part: &[usize]) -> bool {
+        part.iter()
+            .any(|&index| self.fates[index] == Fate::Delivered)
     }
 
     fn still_open(&self, mut part: Vec<usize>) -> Vec<usize> {
@@ -156,24 +164,28 @@ impl<'s, 'a> Upload<'s, 'a> {
         let mut patience = self.session.patience();
         let mut rounds = self.rounds(&part);
         let mut open = part;
+        let mut is_idle = false;
         while !open.is_empty() {
             rounds.next().ok_or_else(|| self.unbelievable())?;
             let before = open.len();
             let outcome = self.round(&open);
             open = self.still_open(open);
             match outcome {
-                Ok(Changed::Nothing) if open.len() == before => return Err(self.unbelievable()),
-                Ok(_) => {}
+                // Once is a part that may have arrived: the next round looks.
+                Ok(Changed::Nothing) if open.len() == before && is_idle => {
+                    return Err(self.unbelievable());
+                }
+                Ok(changed) => is_idle = changed == Changed::Nothing && open.len() == before,
                 Err(trouble) if trouble.kind == Kind::TooLarge => {
                     self.batch = (self.batch / 2).max(1);
-                    return self.isolate(open, trouble, false);
+                    return self.isolate(open, trouble);
                 }
                 Err(trouble) if trouble.kind == Kind::BadRequest => {
-                    return self.isolate(open, trouble, false);
+                    return self.isolate(open, trouble);
                 }
                 Err(trouble) => match self.session.endure(&mut patience, trouble) {
                     Err(last) if last.kind == Kind::ServerError => {
-                        return self.isolate(open, last, false);
+                        return self.isolate(open, last);
                     }
                     endured => endured?,
                 },
@@ -182,14 +194,10 @@ impl<'s, 'a> Upload<'s, 'a> {
         Ok(())
     }
 
-    /// Sends a part by halves until it is known which documents the site does not take. Only where it has
-    /// `taken` others, a document is to blame: else the site is.
-    fn isolate(
-        &mut self,
-        part: Vec<usize>,
-        first: Trouble,
-        mut taken: bool,
-    ) -> Result<(), Trouble> {
+    /// Sends a part by halves until it is known which documents the site does not take. Only where it takes
+    /// others, a document is to blame: else the site is.
+    fn isolate(&mut self, part: Vec<usize>, first: Trouble) -> Result<(), Trouble> {
+        let mut taken = false;
         let mut patience = self.session.patience();
         let mut rounds = self.rounds(&part);
         let mut parts = halves(part);
@@ -198,13 +206,9 @@ impl<'s, 'a> Upload<'s, 'a> {
         while let Some(part) = parts.pop() {
             rounds.next().ok_or_else(|| self.unbelievable())?;
             let outcome = self.round(&part);
-            taken |= part
-                .iter()
-                .any(|&index| self.fates[index] == Fate::Delivered);
-            let before = part.len();
+            taken |= self.has_taken(&part);
             let open = self.still_open(part);
             match outcome {
-                Ok(Changed::Nothing) if open.len() == before => return Err(self.unbelievable()),
                 Ok(_) if open.is_empty() => continue,
                 Ok(_) => parts.push(open),
                 Err(trouble) if trouble.may_be_a_document() => {
@@ -223,13 +227,36 @@ impl<'s, 'a> Upload<'s, 'a> {
                 return Err(first);
             }
         }
-        if !taken && !suspects.is_empty() {
+        if !suspects.is_empty() && !taken && !self.probe()? {
             return Err(first);
         }
         for (index, trouble) in suspects {
             self.fates[index] = Fate::Refused(format!("on its own: {}", trouble.text));
         }
         Ok(())
+    }
+
+    /// Whether the site still takes a document that this upload brought there, as it is.
+    fn probe(&mut self) -> Result<bool, Trouble> {
+        let Some(index) = self.fates.iter().position(|fate| *fate == Fate::Delivered) else {
+            return Ok(false);
+        };
+        let outcome = self.compare(&[index]).and_then(|(found, _)| {
+            let stick = &self.sticks[index];
+            let is_it = |one: &&Found| one.identifier.as_deref() == Some(&stick.reading_id);
+            let date_ms = found.iter().find(is_it).and_then(Found::date_ms);
+            let placed = date_ms.map(|date_ms| Placed { stick: 0, date_ms });
+            match (placed, self.session.version) {
+                (None, _) => Ok(Changed::Nothing),
+                (Some(placed), Version::V1) => self.send(&[index], &Plan::default(), &[placed]),
+                (Some(placed), Version::V3) => self.send_v3(&[index], &[placed]),
+            }
+        });
+        match outcome {
+            Ok(changed) => Ok(changed == Changed::Something),
+            Err(trouble) if trouble.kind == Kind::Cancelled => Err(trouble),
+            Err(_) => Ok(false),
+        }
     }
 
     /// Rounds for a part: two for each document that has to be found by halving, a few for what moves, and

@@ -7,6 +7,7 @@ mod dump;
 mod explain;
 mod info;
 mod journal;
+mod persons;
 mod plugins;
 mod replay;
 mod run;
@@ -29,6 +30,7 @@ pub(crate) fn dispatch(context: &Context, command: Command) -> Exit {
         Command::Doctor(args) => doctor::doctor(context, &args),
         Command::Info(args) => info::info(context, &args),
         Command::Dump(args) => dump::dump(context, &args),
+        Command::Persons(args) => persons::persons(context, &args),
         Command::Plugins(args) => plugins::plugins(context, &args),
         Command::Explain(args) => explain::explain(context, &args),
         Command::Completions(args) => {

@@ -8,8 +8,8 @@
 //! # Layout
 //! - `schema` and `v1.sql` are the tables; `place` finds and protects the file; `turn` is the lock of runs.
 //! - `record` writes what a read brought; `load` gives it back as it came; `ledger` knows who has what.
-//! - `events` notes what was done to meters; `life` tells of one reading; `upkeep` counts, checks and exports;
-//!   `prune` deletes.
+//! - `meters` lists them; `events` notes what was done to them; `life` tells of one reading; `upkeep` counts,
+//!   checks and exports; `prune` deletes.
 
 // A problem is made once for a step at most, so its size does not matter.
 #![allow(clippy::result_large_err)]
@@ -18,6 +18,7 @@ mod events;
 mod ledger;
 mod life;
 mod load;
+mod meters;
 mod place;
 mod prune;
 mod record;
@@ -39,6 +40,7 @@ pub use self::events::{Event, Noted};
 pub use self::ledger::{Answer, Destination, Pending, SinkKey};
 pub use self::life::{Delivery, Life, Read};
 pub use self::load::Stored;
+pub use self::meters::Meter;
 pub use self::place::{default_path, private_file};
 pub use self::prune::Prunable;
 pub use self::record::{Recorded, Session, SourceKey};

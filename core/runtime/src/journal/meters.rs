@@ -1,0 +1,102 @@
+//! The meters that a journal knows, for people.
+
+use serde::Serialize;
+
+use super::Journal;
+use crate::problem::Problem;
+
+/// A meter that was read.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+pub struct Meter {
+    /// The driver that read it.
+    pub driver: String,
+    /// Its serial.
+    pub serial: String,
+    /// Its model, as it last said.
+    pub model: String,
+    /// Readings of it.
+    pub readings: u64,
+    /// When it was last read, microseconds UTC.
+    #[serde(skip)]
+    pub last_read_us: i64,
+    /// Whether a source of the pipeline has read it.
+    #[serde(skip)]
+    pub here: bool,
+}
+
+impl Journal {
+    /// All meters by serial; `pipeline` is the file that [`Meter::here`] is about.
+    ///
+    /// # Errors
+    /// When the journal cannot be read.
+    pub fn meters(&self, pipeline: &str) -> Result<Vec<Meter>, Problem> {
+        // With a bare column beside `max`, SQLite takes the row that has the maximum.
+        let sql = "SELECT driver, serial, model, last, \
+                   (SELECT count(*) FROM readings WHERE session IN \
+                    (SELECT session FROM sessions WHERE meter = known.meter AND new > 0)), \
+                   EXISTS (SELECT 1 FROM sources WHERE meter = known.meter AND pipeline = ?) \
+                   FROM (SELECT meter, meters.driver, serial, model, max(read_at) AS last \
+                    FROM meters JOIN sessions USING (meter) GROUP BY meter) AS known \
+                   ORDER BY serial, driver";
+        self.read(|sqlite| {
+            let mut statement = sqlite.prepare(sql)?;
+            let rows = statement.query_map([pipeline], |row| {
+                Ok(Meter {
+                    driver: row.get(0)?,
+                    serial: row.get(1)?,
+                    model: row.get::<_, Option<String>>(2)?.unwrap_or_default(),
+                    last_read_us: row.get(3)?,
+                    readings: u64::try_from(row.get::<_, i64>(4)?).unwrap_or(0),
+                    here: row.get(5)?,
+                })
+            })?;
+            rows.collect()
+        })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::testing::{home, read, session};
+
+    #[test]
+    fn meters_come_with_their_latest_word_and_all_their_readings() {
+        let mut home = home();
+        assert_eq!(home.journal.meters("/p.toml").unwrap(), []);
+        let mut renamed = session("ABC123");
+        let first = read(&renamed, &[(1, 93), (2, 250)]);
+        home.journal.record(&renamed, &first, &[]).unwrap();
+        renamed.read_at_us += 1;
+        renamed.device.model = "Verio Flex".into();
+        let second = read(&renamed, &[(2, 250), (3, 41)]);
+        home.journal.record(&renamed, &second, &[]).unwrap();
+        let mut elsewhere = session("AAA1");
+        elsewhere.source = None;
+        home.journal
+            .record(&elsewhere, &read(&elsewhere, &[]), &[])
+            .unwrap();
+
+        let meters = home.journal.meters("/p.toml").unwrap();
+        let shown = meters.iter().map(|one| {
+            (
+                one.serial.as_str(),
+                one.model.as_str(),
+                one.readings,
+                one.last_read_us - elsewhere.read_at_us,
+                one.here,
+            )
+        });
+        let expected = [
+            ("AAA1", "Verio", 0, 0, false),
+            ("ABC123", "Verio Flex", 3, 1, true),
+        ];
+        assert_eq!(shown.collect::<Vec<_>>(), expected);
+        assert!(
+            home.journal
+                .meters("/other.toml")
+                .unwrap()
+                .iter()
+                .all(|one| !one.here)
+        );
+    }
+}
