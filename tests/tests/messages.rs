@@ -70,7 +70,7 @@ refused! {
     /// A number in place of text, for an exporter.
     wrong_type_of_a_plugin_key: with("\"out/sheet.csv\"", "3");
     /// A word that is none of those an exporter takes.
-    wrong_word_for_a_plugin_key: with("path =", "profile = \"excel\"\npath =");
+    wrong_word_for_a_plugin_key: with("path =", "profile = \"exel\"\npath =");
     /// A required key of an exporter.
     missing_key_of_a_plugin: with("path = \"out/sheet.csv\"\n", "");
     /// A required key of a transform.

@@ -72,7 +72,7 @@ pub(crate) enum Command {
     Plugins(Plugins),
     /// Look for what stands between this computer and its meters
     Doctor(Doctor),
-    /// Explain an error code, as in `glucopipe explain GP0202`
+    /// Explain an error code, as in `glucopipe explain GP0202`, or one reading's whole life
     Explain(Explain),
     /// Print completions for a shell
     Completions(Completions),
@@ -320,8 +320,18 @@ pub(crate) struct Doctor {
 
 #[derive(Debug, ClapArgs)]
 pub(crate) struct Explain {
-    /// The code, as in GP0202; without one all are listed
-    pub(crate) code: Option<String>,
+    /// The code, as in GP0202, or the `reading_id` of a reading; without one all codes are listed
+    #[arg(value_name = "CODE|READING_ID")]
+    pub(crate) what: Option<String>,
+    /// The pipeline whose transforms a reading is followed through; `pipeline.toml` if there is one
+    #[arg(value_name = "PIPELINE")]
+    pub(crate) pipeline: Option<PathBuf>,
+    /// The journal; by default that of the pipeline, else the user's
+    #[arg(long, value_name = "FILE")]
+    pub(crate) path: Option<PathBuf>,
+    /// One JSON document on standard output, for a reading
+    #[arg(long)]
+    pub(crate) json: bool,
 }
 
 #[derive(Debug, ClapArgs)]

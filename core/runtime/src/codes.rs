@@ -186,7 +186,7 @@ codes! {
     JOURNAL_CONFLICT = 706, "a record has changed under a known key",
         "A meter gave a record that it had given before, with another value, time or marker: it was edited in the meter, or the meter was replaced or reset. The journal keeps both; sinks get what was read first. `glucopipe journal export` shows them as `conflicts`.";
     JOURNAL_UNKNOWN = 707, "the journal has no such reading",
-        "Nothing was journalled under this id, or nothing yet for this source. Run the pipeline once with the meter.";
+        "Nothing was journalled under this id, or nothing yet for this pipeline. Run the pipeline once with the meter.";
 
     INTERNAL = 901, "a bug in glucopipe",
         "Please report it, with the command and the message.";

@@ -66,13 +66,19 @@ impl Http {
             .enable_all()
             .build()
             .map_err(|error| failed(&error.to_string()))?;
-        let client = Client::builder()
+        let mut client = Client::builder()
             .redirect(Policy::none())
             .connect_timeout(settings.connect_timeout)
             .timeout(settings.request_timeout)
-            .user_agent(concat!("glucopipe/", env!("CARGO_PKG_VERSION")))
-            .build()
-            .map_err(|error| failed(&innermost(&error)))?;
+            .user_agent(concat!("glucopipe/", env!("CARGO_PKG_VERSION")));
+        if settings.site.is_loopback() {
+            client = client.no_proxy();
+        }
+        if !settings.site.has_tls() {
+            // Without TLS the certificates of the system need not be there, nor be read.
+            client = client.tls_certs_only([]);
+        }
+        let client = client.build().map_err(|error| failed(&innermost(&error)))?;
         Ok(Self {
             runtime: Some(runtime),
             client,

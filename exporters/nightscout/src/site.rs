@@ -65,9 +65,21 @@ impl Site {
         &self.label
     }
 
+    /// Whether the connection is encrypted.
+    pub(crate) fn has_tls(&self) -> bool {
+        self.base.scheme() == "https"
+    }
+
+    /// Whether the site is on this computer.
+    pub(crate) fn is_loopback(&self) -> bool {
+        let host = self.base.host_str().unwrap_or_default();
+        let bare = host.trim_start_matches('[').trim_end_matches(']');
+        host == "localhost" || bare.parse::<IpAddr>().is_ok_and(|ip| ip.is_loopback())
+    }
+
     /// Whether anybody on the way could read along.
     pub(crate) fn is_plain(&self) -> bool {
-        self.base.scheme() == "http" && !is_loopback(&self.base)
+        !self.has_tls() && !self.is_loopback()
     }
 
     /// The address of something at the site.
@@ -80,7 +92,7 @@ impl Site {
         address
     }
 
-    /// Where a redirect from `asked` may lead: to the same host, and never from https to http.
+    /// Where a redirect from `asked` may lead: to the same host, port and scheme.
     ///
     /// # Errors
     /// Where it leads instead, in words.
@@ -88,10 +100,7 @@ impl Site {
         let target = asked
             .join(location)
             .map_err(|_| "to nowhere that can be understood".to_owned())?;
-        let same_port = target.port_or_known_default() == asked.port_or_known_default();
-        let upgraded = asked.scheme() == "http" && target.scheme() == "https";
-        let safe = (target.scheme() == asked.scheme() && same_port) || upgraded;
-        if target.host_str() != asked.host_str() || !target.username().is_empty() || !safe {
+        if target.origin() != asked.origin() || !target.username().is_empty() {
             return Err(format!("to `{}://{}`", target.scheme(), label(&target)));
         }
         Ok(target)
@@ -104,12 +113,6 @@ fn label(address: &Url) -> String {
         Some(port) => format!("{host}:{port}"),
         None => host.to_owned(),
     }
-}
-
-fn is_loopback(address: &Url) -> bool {
-    let host = address.host_str().unwrap_or_default();
-    let bare = host.trim_start_matches('[').trim_end_matches(']');
-    host == "localhost" || bare.parse::<IpAddr>().is_ok_and(|ip| ip.is_loopback())
 }
 
 #[cfg(test)]
@@ -169,27 +172,35 @@ mod tests {
     }
 
     #[test]
-    fn a_redirect_stays_at_the_host_and_never_loses_tls() {
+    fn a_redirect_stays_at_the_site() {
         let site = Site::parse("http://night.example.org", true).unwrap();
         let asked = site.address("api/v1/status.json", &[]);
         let to = |location: &str| site.redirected(&asked, location).map(String::from);
-        assert_eq!(
-            to("https://night.example.org/api/v1/status.json").unwrap(),
-            "https://night.example.org/api/v1/status.json"
-        );
         assert_eq!(to("/x").unwrap(), "http://night.example.org/x");
         assert_eq!(
-            to("https://evil.example/?token=hidden").unwrap_err(),
-            "to `https://evil.example`"
+            to("http://night.example.org:80/y").unwrap(),
+            "http://night.example.org/y"
         );
-        assert!(to("http://night.example.org:8080/").is_err());
-        assert!(to("http://u@night.example.org/").is_err());
-        let secure = Site::parse("https://night.example.org", false).unwrap();
-        let asked = secure.address("x", &[]);
-        assert!(
-            secure
-                .redirected(&asked, "http://night.example.org/x")
-                .is_err()
-        );
+        for (elsewhere, shown) in [
+            (
+                "https://evil.example/?token=hidden",
+                "to `https://evil.example`",
+            ),
+            (
+                "https://night.example.org/x",
+                "to `https://night.example.org`",
+            ),
+            (
+                "http://night.example.org:8080/",
+                "to `http://night.example.org:8080`",
+            ),
+            (
+                "http://u@night.example.org/",
+                "to `http://night.example.org`",
+            ),
+            ("http://[", "to nowhere that can be understood"),
+        ] {
+            assert_eq!(to(elsewhere).unwrap_err(), shown);
+        }
     }
 }

@@ -7,6 +7,7 @@ mod api;
 mod login;
 mod server;
 mod store;
+mod tls;
 
 use std::collections::HashSet;
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
@@ -18,6 +19,7 @@ use tokio::sync::oneshot;
 
 pub use store::Document;
 use store::Store;
+pub use tls::Certificate;
 
 /// Longest time that anything may take before a test fails.
 const PATIENCE: Duration = Duration::from_secs(120);
@@ -51,6 +53,8 @@ pub struct Settings {
     pub dead_database: bool,
     /// Whether the database takes no writes any more, and can be read.
     pub read_only: bool,
+    /// Documents that the database takes until it dies; it can be read afterwards.
+    pub writes_left: usize,
     /// `identifier`s of documents that the database does not take.
     pub poison: HashSet<String>,
     /// `identifier`s of documents that are refused with 400.
@@ -92,6 +96,7 @@ impl Default for Settings {
             body_limit: 50 << 20,
             dead_database: false,
             read_only: false,
+            writes_left: usize::MAX,
             poison: HashSet::new(),
             refused: HashSet::new(),
         }
@@ -184,6 +189,7 @@ impl Shared {
 pub struct Site {
     shared: Arc<Shared>,
     port: u16,
+    certificate: Option<Certificate>,
     stop: Option<oneshot::Sender<()>>,
 }
 
@@ -208,23 +214,49 @@ impl Site {
     /// # Panics
     /// When this computer has no port for it.
     pub fn start() -> Self {
+        Self::start_with(None)
+    }
+
+    /// Starts a site that speaks TLS.
+    ///
+    /// # Panics
+    /// When this computer has no port for it.
+    pub fn start_secure(certificate: Certificate) -> Self {
+        Self::start_with(Some(certificate))
+    }
+
+    fn start_with(certificate: Option<Certificate>) -> Self {
         let shared = Arc::new(Shared::default());
         let (stop, stopped) = oneshot::channel();
         let (sender, port) = std::sync::mpsc::channel();
         let serving = shared.clone();
-        thread::spawn(move || server::serve(serving, &sender, stopped));
+        let tls = certificate.as_ref().map(Certificate::acceptor);
+        thread::spawn(move || server::serve(serving, tls, &sender, stopped));
         Self {
             shared,
             port: port
                 .recv_timeout(PATIENCE)
                 .expect("a port of this computer"),
+            certificate,
             stop: Some(stop),
         }
     }
 
     /// Its address.
     pub fn url(&self) -> String {
-        format!("http://127.0.0.1:{}", self.port)
+        let scheme = match self.certificate {
+            Some(_) => "https",
+            None => "http",
+        };
+        format!("{scheme}://127.0.0.1:{}", self.port)
+    }
+
+    /// What a computer that trusts the site has in its file of certificates.
+    ///
+    /// # Panics
+    /// When the site speaks no TLS.
+    pub fn pem(&self) -> &str {
+        &self.certificate.as_ref().expect("a certificate").pem
     }
 
     /// Its host, as messages name it.

@@ -14,8 +14,10 @@ use hyper::service::service_fn;
 use hyper::{Request as HttpRequest, Response};
 use hyper_util::rt::TokioIo;
 use serde_json::{Value, json};
+use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::net::TcpListener;
 use tokio::sync::oneshot;
+use tokio_rustls::TlsAcceptor;
 
 use super::api::{Answer, Call};
 use super::login::Shown;
@@ -30,7 +32,12 @@ fn broken() -> Broken {
 }
 
 /// Serves until it is told to stop.
-pub(super) fn serve(shared: Arc<Shared>, port: &Sender<u16>, stopped: oneshot::Receiver<()>) {
+pub(super) fn serve(
+    shared: Arc<Shared>,
+    tls: Option<TlsAcceptor>,
+    port: &Sender<u16>,
+    stopped: oneshot::Receiver<()>,
+) {
     let runtime = tokio::runtime::Builder::new_current_thread()
         .enable_all()
         .build();
@@ -45,13 +52,17 @@ pub(super) fn serve(shared: Arc<Shared>, port: &Sender<u16>, stopped: oneshot::R
         let accept = async {
             loop {
                 let (stream, _) = listener.accept().await?;
-                let shared = shared.clone();
+                let (shared, tls) = (shared.clone(), tls.clone());
                 tokio::spawn(async move {
-                    let service = service_fn(move |request| handle(shared.clone(), request));
-                    let serving =
-                        http1::Builder::new().serve_connection(TokioIo::new(stream), service);
-                    // Broken connections are what many tests are about.
-                    let _ = serving.await;
+                    match tls {
+                        None => connection(shared, stream).await,
+                        // Who does not trust the site leaves here.
+                        Some(tls) => {
+                            if let Ok(stream) = tls.accept(stream).await {
+                                connection(shared, stream).await;
+                            }
+                        }
+                    }
                 });
             }
         };
@@ -60,6 +71,13 @@ pub(super) fn serve(shared: Arc<Shared>, port: &Sender<u16>, stopped: oneshot::R
             _ = async { let ended: io::Result<Infallible> = accept.await; ended } => {}
         }
     });
+}
+
+async fn connection<S: AsyncRead + AsyncWrite + Unpin>(shared: Arc<Shared>, stream: S) {
+    let service = service_fn(move |request| handle(shared.clone(), request));
+    let serving = http1::Builder::new().serve_connection(TokioIo::new(stream), service);
+    // Broken connections are what many tests are about.
+    let _ = serving.await;
 }
 
 /// One request under way.

@@ -202,6 +202,21 @@ fn an_archive_goes_in_batches_one_at_a_time() {
     assert_eq!(sizes, [500, 500, 201]);
     assert_eq!(site.most_in_flight(), 1);
     assert!(site.posts().iter().all(|post| post.bytes < 200_000));
+    // Progress is told from the first batch to the end.
+    let host = glucopipe_sdk::testing::TestHost::new();
+    let more = many(1700);
+    let fresh = Place::stand_in(Site::start());
+    super::place::upload(&host, &fresh.config(&json!({ "mode": "both" })), &more).unwrap();
+    let done: Vec<(u64, u64)> = host
+        .progress()
+        .iter()
+        .map(|one| (one.done, one.total))
+        .collect();
+    assert_eq!(
+        (done.first(), done.last()),
+        (Some(&(500, 3400)), Some(&(3400, 3400)))
+    );
+    assert!(done.is_sorted());
     // Everything is known again, page by page.
     let report = place.upload(&json!({}), &sticks).unwrap();
     assert_eq!((report.already_there, site.posts().len()), (1201, 3));

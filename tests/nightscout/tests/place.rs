@@ -2,6 +2,7 @@
 //! are set. Documents are asked for over HTTP, the same way at both.
 
 use std::collections::BTreeMap;
+use std::sync::{Mutex, MutexGuard, PoisonError};
 
 use glucopipe_exporter_nightscout::Nightscout;
 use glucopipe_sdk::Result;
@@ -18,7 +19,11 @@ pub(super) struct Place {
     secret: String,
     /// The stand-in behind it.
     pub(super) site: Option<Site>,
+    /// There is one real site, so one test at a time has it.
+    _alone: Option<MutexGuard<'static, ()>>,
 }
+
+static REAL: Mutex<()> = Mutex::new(());
 
 /// One kind of document.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -49,8 +54,12 @@ pub(super) fn places() -> Vec<Place> {
         std::env::var("NIGHTSCOUT_API_SECRET"),
     );
     if let (Ok(url), Ok(secret)) = real {
-        let site = None;
-        places.push(Place { url, secret, site });
+        places.push(Place {
+            url,
+            secret,
+            site: None,
+            _alone: Some(REAL.lock().unwrap_or_else(PoisonError::into_inner)),
+        });
     } else {
         skipped();
     }
@@ -69,6 +78,7 @@ impl Place {
             url: site.url(),
             secret: API_SECRET.to_owned(),
             site: Some(site),
+            _alone: None,
         }
     }
 
@@ -135,6 +145,8 @@ impl Place {
     }
 
     fn ask_with(&self, method: reqwest::Method, url: &str, body: Option<&Value>) -> Vec<u8> {
+        // Set once for all tests.
+        let _ = tokio_rustls::rustls::crypto::ring::default_provider().install_default();
         let runtime = tokio::runtime::Builder::new_current_thread()
             .enable_all()
             .build();

@@ -1,7 +1,7 @@
 //! The real program with the real library: a virtual meter, a clock, a site.
 
 use glucopipe_tests::{Finished, Running, Workspace};
-use glucopipe_tests_nightscout::{API_SECRET, Fault, Site, TOKEN};
+use glucopipe_tests_nightscout::{API_SECRET, Certificate, Fault, Site, TOKEN};
 use serde_json::Value;
 
 /// What the secret is called in the environment.
@@ -230,4 +230,49 @@ fn an_interrupted_upload_ends_and_is_completed_later() {
         .collect();
     assert_eq!(ids.len(), entries.len());
     assert!(entries.len() > 10);
+}
+
+/// TLS: a site is trusted by its certificate alone, and trouble with it is told from a wrong address.
+#[test]
+fn a_certificate_must_be_trusted_and_fit() {
+    const HOST: &str = "127.0.0.1";
+    let cases = [
+        (Certificate::of(HOST), true, None),
+        (
+            Certificate::of(HOST),
+            false,
+            Some("this computer does not know who issued it"),
+        ),
+        (
+            Certificate::of("night.example.org"),
+            true,
+            Some("it is for another host"),
+        ),
+        (Certificate::expired(HOST), true, Some("it has expired")),
+    ];
+    for (certificate, is_known, refused) in cases {
+        let site = Site::start_secure(certificate);
+        let workspace = workspace(&site, BY_SECRET, "");
+        let own = Certificate::of("somebody.example");
+        let known = Site::start_secure(own);
+        let trusted = if is_known { site.pem() } else { known.pem() };
+        workspace.write("trusted.pem", trusted);
+        let plugins = workspace.plugins().display().to_string();
+        let mut command = workspace.command(&["run", "--plugin-dir", &plugins]);
+        command.env(SECRET, API_SECRET);
+        command.env("SSL_CERT_FILE", workspace.path().join("trusted.pem"));
+        let finished = Running::start(&mut command).finish();
+        match refused {
+            None => {
+                assert_eq!(finished.code, 0, "{}", finished.stderr);
+                assert!(site.entries().len() > 10);
+            }
+            Some(why) => {
+                assert_eq!(finished.code, 6, "{}", finished.stderr);
+                let said = format!("the certificate of {} is not trusted: {why}", site.host());
+                assert!(finished.stderr.contains(&said), "{}", finished.stderr);
+                assert_eq!(site.requests(), []);
+            }
+        }
+    }
 }

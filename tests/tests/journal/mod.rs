@@ -2,6 +2,7 @@
 
 mod crash;
 mod delivery;
+mod explain;
 mod replay;
 mod upkeep;
 

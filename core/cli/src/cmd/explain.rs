@@ -1,35 +1,208 @@
-//! `glucopipe explain`.
+//! `glucopipe explain`: a code, or one reading's whole life.
+
+use std::fmt::Write as _;
+use std::path::Path;
 
 use glucopipe_runtime::codes::{Code, all};
+use glucopipe_runtime::journal::{Journal, Life};
+use glucopipe_runtime::problem::Problem;
+use glucopipe_runtime::run::known::Keep;
+use glucopipe_runtime::run::trace::{Effect, Step, trace};
+use serde_json::{Value, json};
 
-use crate::args::Explain;
+use super::Done;
+use super::run::{default_journal, journal_path, open, pipeline_file, plan_or_report};
+use crate::args::{Explain, Pipeline};
 use crate::context::Context;
 use crate::exit::Exit;
 
-/// Explains an error code.
-pub(super) fn explain(context: &Context, args: &Explain) -> Exit {
-    let Some(text) = &args.code else {
+/// The pipeline that is looked for when none is named.
+const PIPELINE: &str = "pipeline.toml";
+/// Bytes of a frame in one line.
+const FRAME_LINE: usize = 16;
+
+/// Explains an error code or a reading.
+pub(super) fn explain(context: &Context, args: &Explain) -> Done {
+    let Some(text) = &args.what else {
         let rows: Vec<Vec<String>> = all()
             .iter()
             .map(|entry| vec![entry.code.to_string(), entry.summary.into()])
             .collect();
         context.output.table(&["CODE", "MEANING"], &rows);
-        return Exit::Done;
+        return Ok(Exit::Done);
     };
-    match Code::parse(text) {
-        Some(code) => {
-            let entry = code.entry();
-            context.output.data(&format!(
-                "{}: {}\n\n{}\n",
-                entry.code, entry.summary, entry.page
-            ));
-            Exit::Done
+    if let Some(code) = Code::parse(text) {
+        let entry = code.entry();
+        context.output.data(&format!(
+            "{}: {}\n\n{}\n",
+            entry.code, entry.summary, entry.page
+        ));
+        return Ok(Exit::Done);
+    }
+    if !is_reading_id(text) {
+        context.output.note(&format!(
+            "`{text}` is neither a code nor the id of a reading; `glucopipe explain` lists all codes"
+        ));
+        return Ok(Exit::Usage);
+    }
+    reading(context, args, &text.to_ascii_lowercase())
+}
+
+/// Whether a text looks like a UUID.
+fn is_reading_id(text: &str) -> bool {
+    let groups: Vec<usize> = text.split('-').map(str::len).collect();
+    let digits = |c: char| c.is_ascii_hexdigit() || c == '-';
+    groups == [8, 4, 4, 4, 12] && text.chars().all(digits)
+}
+
+fn reading(context: &Context, args: &Explain, id: &str) -> Done {
+    let file = args.pipeline.as_deref();
+    let found = file.or_else(|| Some(Path::new(PIPELINE)).filter(|path| path.exists()));
+    let mut planned = None;
+    let mut place = None;
+    if let Some(found) = found {
+        let pipeline = Pipeline {
+            pipeline: found.to_owned(),
+            set: Vec::new(),
+        };
+        let mut opened = open(context, &pipeline)?;
+        place = Some(journal_path(&opened.loaded)?);
+        match plan_or_report(context, &mut opened) {
+            Ok(plan) => planned = Some((plan, pipeline_file(found))),
+            Err(exit) if file.is_some() => return Ok(exit),
+            Err(_) => {}
         }
-        None => {
-            context.output.note(&format!(
-                "`{text}` is not a code; `glucopipe explain` lists all"
-            ));
-            Exit::Usage
+    }
+    let place = match args.path.clone().or(place) {
+        Some(place) => place,
+        None => default_journal()?,
+    };
+    let unknown = || {
+        let title = format!("the journal `{}` has no reading {id}", place.display());
+        Problem::error(Code::JOURNAL_UNKNOWN, title)
+            .hint("the column `reading_id` of a file has the ids; `--path` names another journal")
+    };
+    let mut journal = Journal::open_existing(&place)?.ok_or_else(unknown)?;
+    let life = journal.life(id)?.ok_or_else(unknown)?;
+    let steps = match planned {
+        None => None,
+        Some((plan, pipeline)) => {
+            let keep = Keep {
+                journal: &mut journal,
+                pipeline,
+                transcript: None,
+                replay: None,
+            };
+            Some(trace(plan, &context.setup(None, true)?, &keep, &life)?)
         }
+    };
+    if args.json {
+        let mut document = serde_json::to_value(&life).unwrap_or_default();
+        document["transforms"] = json!(steps);
+        context.output.json(&document);
+    } else {
+        context.output.data(&shown(&life, steps.as_deref()));
+    }
+    Ok(Exit::Done)
+}
+
+/// A life for people.
+fn shown(life: &Life, steps: Option<&[Step]>) -> String {
+    let mut text = format!("reading {}\n", life.reading_id);
+    if let Some(frame) = &life.frame {
+        text.push_str("\nframe\n");
+        let bytes: Vec<u8> = (0..frame.len() / 2)
+            .filter_map(|at| u8::from_str_radix(frame.get(2 * at..2 * at + 2)?, 16).ok())
+            .collect();
+        for (line, piece) in bytes.chunks(FRAME_LINE).enumerate() {
+            let hex: Vec<String> = piece.iter().map(|byte| format!("{byte:02x}")).collect();
+            let readable: String = piece.iter().map(|&byte| printable(byte)).collect();
+            let (at, hex) = (line * FRAME_LINE, hex.join(" "));
+            let _ = writeln!(text, "  {at:04x}  {hex:<47}  {readable}");
+        }
+    }
+    text.push_str("\nfields\n");
+    for (name, value) in &life.fields {
+        let _ = writeln!(text, "  {name:<12}  {}", plain(value));
+    }
+    let read = &life.read;
+    let _ = writeln!(text, "\nread");
+    let _ = writeln!(text, "  record {} of {}", read.position, read.at);
+    let _ = writeln!(
+        text,
+        "  {} {} over {}, by {}",
+        read.model.as_deref().unwrap_or("meter"),
+        read.serial,
+        read.transport,
+        read.driver
+    );
+    if let Some(firmware) = &read.firmware {
+        let _ = writeln!(text, "  firmware {firmware}");
+    }
+    if let Some(offset) = read.clock_offset_s {
+        let _ = writeln!(text, "  meter clock {offset:+} s");
+    }
+    let _ = writeln!(text, "  last seen in the meter {}", life.last_seen_at);
+    for conflict in &life.conflicts {
+        text.push_str("\ncame later under the same key\n");
+        for (name, value) in conflict {
+            if life.fields.get(name) != Some(value) {
+                let _ = writeln!(text, "  {name:<12}  {}", plain(value));
+            }
+        }
+    }
+    if let Some(steps) = steps {
+        text.push_str("\ntransforms\n");
+        if steps.is_empty() {
+            text.push_str("  none in this pipeline\n");
+        }
+        for step in steps {
+            let _ = writeln!(text, "  {} ({})", step.name, step.kind);
+            match &step.effect {
+                Effect::LeftOut => text.push_str("    leaves it out\n"),
+                Effect::Failed(words) => {
+                    let _ = writeln!(text, "    fails: {words}");
+                }
+                Effect::Changed(changes) if changes.is_empty() => {
+                    text.push_str("    changes nothing\n");
+                }
+                Effect::Changed(changes) => {
+                    for change in changes {
+                        let show = |cell: &Option<String>| cell.clone().unwrap_or("nothing".into());
+                        let (before, after) = (show(&change.before), show(&change.after));
+                        let _ = writeln!(text, "    {}: {before} → {after}", change.column);
+                    }
+                }
+            }
+        }
+    }
+    text.push_str("\nsinks\n");
+    if life.sinks.is_empty() {
+        text.push_str("  none yet\n");
+    }
+    for sink in &life.sinks {
+        let what = match (&sink.told_at, &sink.refused) {
+            (Some(at), None) => format!("acknowledged {at}"),
+            (Some(at), Some(reason)) => format!("refused {at}: {reason}"),
+            (None, _) => "not yet, or left out by a transform".to_owned(),
+        };
+        let (name, exporter, pipeline) = (&sink.sink, &sink.exporter, &sink.pipeline);
+        let _ = writeln!(text, "  {name} ({exporter}, {pipeline}): {what}");
+    }
+    text
+}
+
+fn printable(byte: u8) -> char {
+    if byte.is_ascii_graphic() || byte == b' ' {
+        char::from(byte)
+    } else {
+        '.'
+    }
+}
+
+fn plain(value: &Value) -> String {
+    match value {
+        Value::String(text) => text.clone(),
+        other => other.to_string(),
     }
 }

@@ -37,7 +37,7 @@ pub(crate) fn dispatch(context: &Context, command: Command) -> Exit {
         Command::Dump(args) => dump::dump(context, &args),
         Command::Persons(args) => persons::persons(context, &args),
         Command::Plugins(args) => plugins::plugins(context, &args),
-        Command::Explain(args) => Ok(explain::explain(context, &args)),
+        Command::Explain(args) => explain::explain(context, &args),
         Command::Completions(args) => {
             let mut out = Vec::new();
             clap_complete::generate(args.shell, &mut Args::command(), "glucopipe", &mut out);

@@ -8,14 +8,15 @@
 //! # Layout
 //! - `schema` and `v1.sql` are the tables; `place` finds and protects the file; `turn` is the lock of runs.
 //! - `record` writes what a read brought; `load` gives it back as it came; `ledger` knows who has what.
-//! - `meters` lists them; `events` notes what was done to them; `upkeep` counts, checks and exports; `prune`
-//!   deletes.
+//! - `meters` lists them; `events` notes what was done to them; `life` tells of one reading; `upkeep` counts,
+//!   checks and exports; `prune` deletes.
 
 // A problem is made once for a step at most, so its size does not matter.
 #![allow(clippy::result_large_err)]
 
 mod events;
 mod ledger;
+mod life;
 mod load;
 mod meters;
 mod place;
@@ -37,6 +38,7 @@ use rusqlite::{Connection, OpenFlags, OptionalExtension, Transaction, Transactio
 
 pub use self::events::{Event, Noted};
 pub use self::ledger::{Answer, Destination, Pending, SinkKey};
+pub use self::life::{Delivery, Life, Read};
 pub use self::load::Stored;
 pub use self::meters::Meter;
 pub use self::place::{default_path, private_file};

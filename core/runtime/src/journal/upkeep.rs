@@ -208,7 +208,7 @@ impl Journal {
     }
 }
 
-fn json(value: ValueRef<'_>) -> Value {
+pub(super) fn json(value: ValueRef<'_>) -> Value {
     match value {
         ValueRef::Null => Value::Null,
         ValueRef::Integer(number) => number.into(),

@@ -171,10 +171,16 @@ mod unix {
     const OTHER_WRITE: u32 = 0o002;
     const STICKY: u32 = 0o1000;
 
+    /// Folders that are root's on every system, and those of which everything below is.
+    const ROOTS: [&str; 6] = ["/", "/home", "/opt", "/tmp", "/var", "/var/home"];
+    const ROOTS_WHOLE: [&str; 2] = ["/usr", "/nix/store"];
+
     /// Who runs this process.
     pub(super) struct Me {
         pub(super) uid: u32,
         pub(super) gid: u32,
+        /// Owner that root's files seem to have in a user namespace that does not know root.
+        pub(super) nobody: Option<u32>,
     }
 
     impl Me {
@@ -182,6 +188,19 @@ mod unix {
             Self {
                 uid: rustix::process::geteuid().as_raw(),
                 gid: rustix::process::getegid().as_raw(),
+                nobody: nobody(),
+            }
+        }
+
+        /// Whose an object is. A sandboxed unit of a user runs in a namespace in which everybody else,
+        /// root too, looks like nobody: only of the system's own folders it is clear who that is.
+        pub(super) fn owner(&self, path: &Path, uid: u32) -> u32 {
+            let is_roots = ROOTS.iter().any(|root| path == Path::new(root))
+                || ROOTS_WHOLE.iter().any(|root| path.starts_with(root));
+            if self.nobody == Some(uid) && is_roots {
+                0
+            } else {
+                uid
             }
         }
 
@@ -216,9 +235,6 @@ mod unix {
     /// is in it, unless the sticky bit forbids that.
     pub(super) fn check_owner(path: &Path, metadata: &Metadata) -> Result<(), (PathBuf, String)> {
         let me = Me::current();
-        if let Some(reason) = me.distrusts(metadata.uid(), metadata.gid(), metadata.mode()) {
-            return Err((path.to_owned(), format!("the file {reason}")));
-        }
         let folder = path.parent().unwrap_or(path);
         let folder = std::fs::canonicalize(folder).map_err(|error| {
             (
@@ -226,6 +242,11 @@ mod unix {
                 format!("cannot resolve its folder: {error}"),
             )
         })?;
+        let file = folder.join(path.file_name().unwrap_or_default());
+        let owner = me.owner(&file, metadata.uid());
+        if let Some(reason) = me.distrusts(owner, metadata.gid(), metadata.mode()) {
+            return Err((path.to_owned(), format!("the file {reason}")));
+        }
         for (depth, ancestor) in folder.ancestors().enumerate() {
             let looked = std::fs::metadata(ancestor)
                 .map_err(|error| (ancestor.to_owned(), format!("cannot look at it: {error}")))?;
@@ -235,7 +256,8 @@ mod unix {
             } else {
                 looked.mode()
             };
-            if let Some(reason) = me.distrusts(looked.uid(), looked.gid(), mode) {
+            let owner = me.owner(ancestor, looked.uid());
+            if let Some(reason) = me.distrusts(owner, looked.gid(), mode) {
                 let reason = format!("its folder `{}` {reason}", ancestor.display());
                 return Err((ancestor.to_owned(), reason));
             }
@@ -243,15 +265,59 @@ mod unix {
         Ok(())
     }
 
+    /// The owner of whoever is not known here, if root is not.
+    fn nobody() -> Option<u32> {
+        let known = std::fs::read_to_string("/proc/self/uid_map").ok()?;
+        if knows_root(&known) {
+            return None;
+        }
+        let nobody = std::fs::read_to_string("/proc/sys/kernel/overflowuid").ok()?;
+        nobody.trim().parse().ok()
+    }
+
+    /// Whether a `uid_map` has a line for root: first id here, first id outside, how many.
+    fn knows_root(map: &str) -> bool {
+        let mut first = map
+            .lines()
+            .filter_map(|line| line.split_whitespace().next());
+        first.any(|id| id == "0")
+    }
+
     #[cfg(test)]
     mod tests {
         use super::*;
+
+        #[test]
+        fn nobody_is_root_in_the_systems_own_folders_only() {
+            assert!(knows_root("         0          0 4294967295\n"));
+            assert!(knows_root("1000 1000 1\n0 100000 1\n"));
+            assert!(!knows_root("      1000       1000          1\n"));
+            let inside = Me {
+                uid: 1000,
+                gid: 1000,
+                nobody: Some(65534),
+            };
+            let owner = |path| inside.owner(Path::new(path), 65534);
+            for path in ["/", "/home", "/usr", "/usr/lib/glucopipe/plugins/meter.so"] {
+                assert_eq!(owner(path), 0, "{path}");
+            }
+            for path in ["/home/ben", "/data", "/opt/meters", "/tmp/x", "/usrs"] {
+                assert_eq!(owner(path), 65534, "{path}");
+            }
+            assert_eq!(inside.owner(Path::new("/usr"), 1001), 1001);
+            let outside = Me {
+                nobody: None,
+                ..inside
+            };
+            assert_eq!(outside.owner(Path::new("/usr"), 65534), 65534);
+        }
 
         #[test]
         fn trusts_own_and_root_owned_files_only() {
             let me = Me {
                 uid: 1000,
                 gid: 1000,
+                nobody: None,
             };
             assert_eq!(me.distrusts(1000, 1000, 0o100_755), None);
             assert_eq!(me.distrusts(0, 0, 0o100_755), None);
@@ -271,7 +337,11 @@ mod unix {
                     .unwrap()
                     .contains("uid 1001")
             );
-            let root = Me { uid: 0, gid: 0 };
+            let root = Me {
+                uid: 0,
+                gid: 0,
+                nobody: None,
+            };
             assert!(
                 root.distrusts(0, 0, 0o100_775).is_some(),
                 "root's group is not private"

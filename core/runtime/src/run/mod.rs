@@ -23,4 +23,5 @@ mod running;
 pub mod sink;
 pub mod source;
 mod supply;
+pub mod trace;
 mod watch;
