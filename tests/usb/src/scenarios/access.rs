@@ -97,7 +97,7 @@ fn two() {
     nodes[2].give(User::Person, &[nodes[2].sg()]);
     let program = Program::of(User::Person);
     let finished = program.run(&["dump"]);
-    assert_eq!(finished.code, 3, "{}", finished.stderr);
+    assert_eq!(finished.code, 2, "{}", finished.stderr);
     for node in [nodes[0].hidraw(), nodes[1].hidraw(), nodes[2].sg()] {
         assert!(
             finished.stderr.contains(node),

@@ -1,5 +1,8 @@
 //! Devices that are no meters are never written to, however they look.
 
+use std::fs::File;
+use std::io::Write;
+
 use glucopipe_emulator::UsbDevice;
 use glucopipe_usb_lane::{Plug, Program, User};
 
@@ -17,6 +20,7 @@ pub(super) fn all() -> Vec<Scenario> {
             "a stick that a driver is forced onto stays untouched",
             forced,
         ),
+        scenario("what is forbidden is noticed", noticed),
     ]
 }
 
@@ -57,6 +61,36 @@ fn alone() {
     assert_eq!(finished.code, 4, "{}", finished.stderr);
     assert_untouched(stick);
     assert_untouched(gadget);
+}
+
+/// The other scenarios rely on this: without the program, writes to each kind of device are seen.
+fn noticed() {
+    for (uri, rule) in [
+        ("usb-stick", "wrote LBA 0 of a disk that is no meter"),
+        (
+            "verio",
+            "wrote LBA 0 before INQUIRY and boot sector were read",
+        ),
+    ] {
+        let disk = Plug::meter(uri);
+        assert_clean(&disk.audit());
+        let mut node = open(disk.nodes().block());
+        node.write_all(&[0; 4096]).expect("room for a page");
+        // A meter refuses it: the kernel writes whole pages.
+        let _ = node.sync_all();
+        let seen = disk.unplug().violations;
+        assert!(seen.iter().any(|seen| seen == rule), "{uri}: {seen:#?}");
+    }
+    let gadget = Plug::device(UsbDevice::bystander());
+    let mut node = open(gadget.nodes().hidraw());
+    // The number of the report, and its body.
+    node.write_all(&[0; 65]).expect("the gadget takes it");
+    assert_eq!(gadget.unplug().reports_received, 1);
+}
+
+fn open(node: &str) -> File {
+    let opened = File::options().write(true).open(node);
+    opened.unwrap_or_else(|error| panic!("{node}: {error}"))
 }
 
 /// Even what looks half like a meter, by each of its nodes.
