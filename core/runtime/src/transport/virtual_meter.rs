@@ -1,7 +1,9 @@
 //! A virtual meter as a device: the emulator behind the same link as a real one.
 
+use std::fmt;
 use std::io::Write;
 use std::path::PathBuf;
+use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
 use std::time::Duration;
 
 use chrono::{Datelike, Timelike};
@@ -22,6 +24,28 @@ pub struct VirtualMeter {
     scenario: Scenario,
     zone: Option<Tz>,
     audit: Option<PathBuf>,
+    socket: Socket,
+}
+
+/// The meter once it is plugged in: a link that is opened again finds the same. A copy of a selector is
+/// another socket.
+#[derive(Default)]
+struct Socket(OnceLock<Arc<Mutex<Plugged>>>);
+
+impl Clone for Socket {
+    fn clone(&self) -> Self {
+        Self::default()
+    }
+}
+
+impl fmt::Debug for Socket {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(if self.0.get().is_some() {
+            "used"
+        } else {
+            "free"
+        })
+    }
 }
 
 /// Keys that this program adds to those of the emulator.
@@ -90,6 +114,7 @@ impl VirtualMeter {
             scenario,
             zone,
             audit,
+            socket: Socket::default(),
         })
     }
 
@@ -163,16 +188,22 @@ impl VirtualMeter {
         let _ = file.and_then(|mut file| file.write_all(text.as_bytes()));
     }
 
-    /// Plugs the meter in.
+    /// Opens the meter; plugs it in the first time.
     pub fn open(&self, clock: &Clock) -> Box<dyn Link> {
-        let scenario = self.scenario(clock);
-        let plugged = match scenario.scsi_meter() {
-            Some(meter) => Plugged::Scsi(meter),
-            None => Plugged::Hid(scenario.meter()),
-        };
+        let plugged = self.socket.0.get_or_init(|| {
+            let scenario = self.scenario(clock);
+            Arc::new(Mutex::new(match scenario.scsi_meter() {
+                Some(meter) => Plugged::Scsi(meter),
+                None => Plugged::Hid(scenario.meter()),
+            }))
+        });
         Box::new(Cable {
-            plugged,
-            pace: Duration::from_millis(u64::from(scenario.pace_ms())),
+            kind: match self.scenario.link() {
+                LinkKind::Hid => Kind::Hid,
+                LinkKind::Scsi => Kind::Scsi,
+            },
+            plugged: plugged.clone(),
+            pace: Duration::from_millis(u64::from(self.scenario.pace_ms())),
             meter: self.clone(),
         })
     }
@@ -186,12 +217,17 @@ enum Plugged {
 
 /// The virtual cable.
 struct Cable {
-    plugged: Plugged,
+    kind: Kind,
+    plugged: Arc<Mutex<Plugged>>,
     pace: Duration,
     meter: VirtualMeter,
 }
 
 impl Cable {
+    fn plugged(&self) -> MutexGuard<'_, Plugged> {
+        self.plugged.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
     /// Lets real time pass as the selector asks for.
     fn keep_pace(&self, context: &LinkContext<'_>) {
         if !self.pace.is_zero() {
@@ -202,10 +238,7 @@ impl Cable {
 
 impl Link for Cable {
     fn kind(&self) -> Kind {
-        match self.plugged {
-            Plugged::Hid(_) => Kind::Hid,
-            Plugged::Scsi(_) => Kind::Scsi,
-        }
+        self.kind
     }
 
     fn read(
@@ -214,10 +247,10 @@ impl Link for Cable {
         wait_ms: u32,
         buffer: &mut [u8],
     ) -> Result<usize, LinkError> {
-        let Plugged::Hid(meter) = &mut self.plugged else {
-            return Err(LinkError::Unsupported);
+        let answer = match &mut *self.plugged() {
+            Plugged::Hid(meter) => meter.read(wait_ms).map_err(|_| LinkError::Lost)?,
+            Plugged::Scsi(_) => return Err(LinkError::Unsupported),
         };
-        let answer = meter.read(wait_ms).map_err(|_| LinkError::Lost)?;
         context.time.advance(answer.elapsed_ms);
         let report = answer.report.ok_or(LinkError::Timeout)?;
         self.keep_pace(context);
@@ -227,7 +260,7 @@ impl Link for Cable {
     }
 
     fn write(&mut self, _context: &LinkContext<'_>, bytes: &[u8]) -> Result<(), LinkError> {
-        match &mut self.plugged {
+        match &mut *self.plugged() {
             Plugged::Hid(meter) => meter.write(bytes).map_err(|_| LinkError::Lost),
             Plugged::Scsi(_) => Err(LinkError::Unsupported),
         }
@@ -240,15 +273,15 @@ impl Link for Cable {
         cdb: &[u8],
         data: ScsiData<'_>,
     ) -> Result<ScsiStatus, LinkError> {
-        let Plugged::Scsi(meter) = &mut self.plugged else {
-            return Err(LinkError::Unsupported);
-        };
         let transfer = match data {
             ScsiData::None => ScsiTransfer::None,
             ScsiData::From(buffer) => ScsiTransfer::In(buffer),
             ScsiData::To(bytes) => ScsiTransfer::Out(bytes),
         };
-        let outcome = meter.command(cdb, transfer).map_err(|_| LinkError::Lost)?;
+        let outcome = match &mut *self.plugged() {
+            Plugged::Scsi(meter) => meter.command(cdb, transfer).map_err(|_| LinkError::Lost)?,
+            Plugged::Hid(_) => return Err(LinkError::Unsupported),
+        };
         context.time.advance(outcome.elapsed_ms);
         self.keep_pace(context);
         if outcome.stalled {
@@ -264,10 +297,11 @@ impl Link for Cable {
 
 impl Drop for Cable {
     fn drop(&mut self) {
-        self.meter.note(&match &self.plugged {
+        let audit = match &*self.plugged() {
             Plugged::Hid(meter) => meter.audit(),
             Plugged::Scsi(meter) => meter.audit(),
-        });
+        };
+        self.meter.note(&audit);
     }
 }
 
