@@ -236,10 +236,16 @@ impl Meter {
         decode: fn(&[u8]) -> Result<T, ReplyError>,
     ) -> SdkResult<T> {
         let packet = packet(command)?;
-        let mut outcome = self.exchange(op, command, &packet);
+        let register = command.register();
+        let written = self.disk.write_register(op, register, &packet);
+        written.map_err(|trouble| match trouble {
+            Trouble::Link(error) => error,
+            Trouble::Command(fault) => failed(command, Bad::Transfer(fault)),
+        })?;
+        self.traffic.exchanges += 1;
         let mut repeats = 0;
         loop {
-            let bad = match outcome {
+            let bad = match self.disk.read_block(op, register.lba()) {
                 Ok(block) => match answer(&packet, &block, decode) {
                     Ok(answer) => return Ok(answer.value),
                     Err(error) => Bad::Reply(error),
@@ -247,12 +253,11 @@ impl Meter {
                 Err(Trouble::Command(fault)) => Bad::Transfer(fault),
                 Err(Trouble::Link(error)) => return Err(error),
             };
-            // After a failed transfer the register may hold anything.
-            if repeats == REPEATS || !self.disk.is_proved() || matches!(bad, Bad::Transfer(_)) {
+            if repeats == REPEATS || !self.disk.is_proved() {
                 return Err(failed(command, bad));
             }
+            op.log(Level::Debug, LOG, &format!("{}: {bad}", command.name()));
             repeats += 1;
-            outcome = self.disk.read_block(op, command.register().lba());
         }
     }
 

@@ -126,6 +126,23 @@ fn disk_that_looks_like_a_meter_but_answers_as_none_gets_one_write() {
 }
 
 #[test]
+fn first_answer_that_does_not_come_through_is_read_again_and_not_asked_for_again() {
+    let aborted = vec![0x70, 0, 0xb, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0];
+    for act in [Act::Check(aborted), Act::Residue(512)] {
+        // INQUIRY, boot sector, the question, its answer.
+        let fake = Fake::new(3).with_plan(move |step| match step.number {
+            3 => act.clone(),
+            _ => Act::Right,
+        });
+        let mut bench = Bench::new(fake);
+        assert_eq!(bench.session.read().unwrap().rows(), 3);
+        let model = bench.fake().messages();
+        let model = model.iter().filter(|message| ***message == [3, 0xe6, 2, 1]);
+        assert_eq!(model.count(), 1);
+    }
+}
+
+#[test]
 fn new_disk_refuses_its_first_command_and_is_asked_again() {
     let attention = vec![0x70, 0, 6, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0x29, 0];
     let fake = Fake::new(3).with_plan(move |step| match step.number {
