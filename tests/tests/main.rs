@@ -6,6 +6,7 @@ mod commands;
 mod crashes;
 mod devices;
 mod docs;
+mod exchanges;
 mod expected;
 mod faults;
 mod hostile;

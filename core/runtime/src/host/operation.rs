@@ -184,6 +184,17 @@ impl Operation {
         &self.tables().state.time
     }
 
+    /// Logs a line of the host itself, for those who want to know more.
+    pub fn debug(&self, text: String) {
+        const DEBUG: u8 = 4;
+        let setup = &self.tables().state.setup;
+        (setup.logger)(LogLine {
+            level: DEBUG,
+            target: setup.node.clone(),
+            text,
+        });
+    }
+
     /// Reads and writes over links so far.
     pub fn exchanges(&self) -> u64 {
         self.tables().state.exchanges.load(Ordering::SeqCst)

@@ -204,6 +204,10 @@ impl SourceJob {
         set_aside.extend(taken.set_aside);
         let read = taken.readings.num_rows() as u64;
         let arrived = read + set_aside.len() as u64;
+        if let Some(exchanges) = report.counts.get("exchanges").and_then(Value::as_u64) {
+            self.op
+                .debug(format!("{exchanges} exchanges for {arrived} records"));
+        }
         // The driver's own word is not enough: the records are counted here as well.
         if let Some(expected) = report.expected.filter(|expected| *expected > arrived)
             && report.complete
