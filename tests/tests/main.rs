@@ -3,6 +3,7 @@
 mod agreement;
 mod arrows;
 mod commands;
+mod contour_clock;
 mod crashes;
 mod devices;
 mod docs;

@@ -7,6 +7,7 @@ use arrow::array::RecordBatch;
 use chrono::{DateTime, NaiveDateTime};
 use glucopipe_sdk::batch::Texts;
 use glucopipe_sdk::driver::DeviceInfo;
+use glucopipe_sdk::{Error, Status};
 
 use super::conversation::{Conversation, Failure};
 use super::engine::RunSetup;
@@ -63,7 +64,7 @@ impl Change<'_> {
     /// When the meter was not read to its end, what was read could not be kept, it is another meter, or
     /// its driver cannot set it: nothing is changed then. And when the meter refuses.
     pub fn set_clock(&self, when: When, keep: Keep) -> Result<Changed, Problem> {
-        self.apply(Ability::SetClock, keep, move |driver, job, _, _| {
+        self.apply(Ability::SetClock, keep, move |driver, job, _, label| {
             let local = match when {
                 When::At(local) => local,
                 When::Now => {
@@ -71,7 +72,9 @@ impl Change<'_> {
                     job.clock.local(now.unwrap_or_default())
                 }
             };
-            driver.set_clock(local).map_err(Failure::Driver)
+            let title = format!("the clock of {label} could not be set");
+            let set = driver.set_clock(local);
+            set.map_err(|error| failed(title, job, &error))
         })
     }
 
@@ -80,7 +83,7 @@ impl Change<'_> {
     /// # Errors
     /// As [`Change::set_clock`], and when the meter holds more than what was read.
     pub fn erase(&self, keep: Keep) -> Result<Changed, Problem> {
-        self.apply(Ability::Erase, keep, move |driver, _, read, label| {
+        self.apply(Ability::Erase, keep, move |driver, job, read, label| {
             let now = driver.info().map_err(Failure::Driver)?;
             if now.record_count != Some(read.report.read + read.report.rejected) {
                 let title = format!("{label} is not erased");
@@ -89,7 +92,9 @@ impl Change<'_> {
                     .hint("run again; measure nothing meanwhile")
                     .into());
             }
-            driver.erase(&now.serial).map_err(Failure::Driver)
+            let title = format!("{label} could not be erased");
+            let erased = driver.erase(&now.serial);
+            erased.map_err(|error| failed(title, job, &error))
         })
     }
 
@@ -129,6 +134,26 @@ impl Change<'_> {
 
 fn refused(title: String) -> Problem {
     Problem::error(Code::CHANGE_REFUSED, title).kept("nothing was changed in the meter")
+}
+
+/// A driver failed to change a meter. It says what became of it, so what is true of failed reads is not
+/// added.
+fn failed(title: String, job: &SourceJob, error: &Error) -> Failure {
+    let code = match (error.status, job.blame(error)) {
+        (Status::Precondition, _) => Code::CHANGE_REFUSED,
+        (
+            Status::Protocol
+            | Status::Timeout
+            | Status::Lost
+            | Status::Io
+            | Status::InvalidArgument,
+            blamed,
+        ) => blamed.code,
+        (_, blamed) => return blamed.into(),
+    };
+    Problem::error(code, title)
+        .cause(error.message.clone())
+        .into()
 }
 
 fn cannot(label: &str, job: &SourceJob, ability: Ability) -> Problem {
