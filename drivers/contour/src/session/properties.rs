@@ -217,3 +217,67 @@ proptest! {
         run(goal, events, orders)?;
     }
 }
+
+/// What a meter says in a download of these results, one message for each answer of ours.
+fn download(results: &[String]) -> Vec<Vec<u8>> {
+    let count = format!("|{}|||||P|", results.len());
+    let header = samples::HEADER_7390.replace("|3|||||P|", &count);
+    let offer = [&[4][..], &frame(1, &header), &[5]].concat();
+    let texts = [&[header, "P|1".to_owned()][..], results].concat();
+    let number = |at: usize| u8::try_from((at + 1) % 8).unwrap();
+    let frames = texts.iter().enumerate();
+    let frames = frames.map(|(at, text)| frame(number(at), text));
+    let end = [last(number(texts.len()), "L|1||N"), vec![4]];
+    [offer].into_iter().chain(frames).chain(end).collect()
+}
+
+/// Reads a download whose messages come in pieces; what was collected, and how it ended.
+fn read(messages: &[Vec<u8>], mut piece: impl FnMut() -> usize) -> (Vec<Vec<u8>>, String) {
+    let mut machine = Machine::new(Goal::Read, 0);
+    machine.pass(QUIET_MS);
+    let mut now = QUIET_MS;
+    let mut answers = 0;
+    let mut drain = |machine: &mut Machine, now: u64| {
+        while let Step::Send(_) = machine.poll(now) {
+            answers += 1;
+        }
+    };
+    drain(&mut machine, now);
+    for message in messages {
+        let mut rest = message.as_slice();
+        while !rest.is_empty() {
+            let (head, tail) = rest.split_at(piece().clamp(1, rest.len().min(60)));
+            machine.receive(head, now);
+            drain(&mut machine, now);
+            (rest, now) = (tail, now + 1);
+        }
+    }
+    let ended = format!("{answers} {:?} {:?}", machine.tally(), machine.traffic());
+    let kept = machine.take_collection().kept;
+    (kept.into_iter().map(|kept| kept.raw).collect(), ended)
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig { failure_persistence: None, ..ProptestConfig::with_cases(300) })]
+
+    #[test]
+    fn any_split_into_reports_gives_the_same_readings(
+        values in prop::collection::vec((20_u16..600, "[0-5][0-9]"), 0..20),
+        pieces in prop::collection::vec(1_usize..=60, 1..40),
+    ) {
+        let results: Vec<String> = values
+            .iter()
+            .enumerate()
+            .map(|(at, (value, minute))| {
+                format!("R|{}|^^^Glucose|{value}|mg/dL^P||||2026053018{minute}", at + 1)
+            })
+            .collect();
+        let messages = download(&results);
+        let whole = read(&messages, || 60);
+        prop_assert_eq!(whole.0.len(), results.len());
+        let mut pieces = pieces.into_iter().cycle();
+        let split = read(&messages, || pieces.next().unwrap_or(1));
+        prop_assert_eq!(&split, &whole);
+        prop_assert_eq!(read(&messages, || 1), whole);
+    }
+}
