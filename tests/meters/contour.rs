@@ -169,6 +169,36 @@ fn assert_true(
     end
 }
 
+/// What passes is recovered: the clock is told and set.
+#[test]
+fn clock_is_told_and_set_in_spite_of_faults_that_pass() {
+    let passing = [
+        "no-cr",
+        "command-late",
+        "command-lost",
+        "command-nak",
+        "command-odd",
+        "command-late:4",
+        "command-lost:4",
+        "nak",
+        "slow",
+        "slow:1500",
+    ];
+    for model in models() {
+        for fault in passing {
+            let uri = format!("{}?records=9&fault={fault}", model.key);
+            let mut bench = Bench::<Contour>::new(&uri);
+            let told = bench.session.clock();
+            let told = told.unwrap_or_else(|error| panic!("{uri}: {error}"));
+            assert!(near(told.local, bench.clock(), 60), "{uri}: {told:?}");
+            let mut bench = Bench::<Contour>::new(&uri);
+            let outcome = set(&mut bench, "2031-02-28T23:58:17");
+            outcome.unwrap_or_else(|error| panic!("{uri}: {error}"));
+            bench.assert_in_order(&uri);
+        }
+    }
+}
+
 /// Ctrl-C at any moment of setting the clock: set, or as before; never half, and the meter in order.
 #[test]
 fn cancelled_at_any_moment_the_clock_is_set_or_left() {
