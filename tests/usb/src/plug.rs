@@ -25,7 +25,7 @@ const FULL_SPEED: u8 = 2;
 /// Longest wait for the kernel.
 const PATIENCE: Duration = Duration::from_secs(30);
 /// Time between two looks at what the kernel does not announce.
-const LOOK_AGAIN: Duration = Duration::from_millis(20);
+const LOOK_AGAIN: Duration = Duration::from_millis(30);
 
 /// A device that is plugged in, until this is dropped.
 pub struct Plug {
@@ -100,7 +100,7 @@ impl Plug {
     /// # Panics
     /// When it takes too long.
     pub fn nodes(&self) -> Nodes {
-        self.wait("nodes", || Nodes::find(&self.folder()?, self.interfaces))
+        look_for("nodes", || Nodes::find(&self.folder()?, self.interfaces))
     }
 
     /// What the device noticed so far.
@@ -113,7 +113,13 @@ impl Plug {
     /// # Panics
     /// When it takes too long.
     pub fn wait_until(&self, what: &str, noticed: impl Fn(&Audit) -> bool) {
-        self.wait(what, || noticed(&self.audit()).then_some(()));
+        let until = Instant::now() + PATIENCE;
+        let mut port = self.shared.port();
+        while !noticed(&port.audit()) {
+            assert!(Instant::now() < until, "waited in vain for {what}");
+            let waited = self.shared.moved.wait_timeout(port, PATIENCE);
+            port = waited.unwrap_or_else(PoisonError::into_inner).0;
+        }
     }
 
     /// Pulls the plug, and tells what the device noticed.
@@ -140,7 +146,7 @@ impl Plug {
         };
         let _ = self.stream.shutdown(Shutdown::Both);
         let _ = server.join();
-        self.wait("the kernel to let go", || {
+        look_for("the kernel to let go", || {
             (state(self.number)? == FREE && self.folder().is_none()).then_some(())
         });
     }
@@ -159,22 +165,18 @@ impl Plug {
         let folder = bus.join(format!("{number}-{}", self.number + 1));
         folder.exists().then_some(folder)
     }
+}
 
-    /// Waits for something to be there, looking after each transfer and from time to time.
-    fn wait<T>(&self, what: &str, mut look: impl FnMut() -> Option<T>) -> T {
-        let until = Instant::now() + PATIENCE;
-        loop {
-            // Not under the lock: the kernel may hold what is looked at until it is answered.
-            if let Some(found) = look() {
-                return found;
-            }
-            assert!(Instant::now() < until, "waited in vain for {what}");
-            drop(
-                self.shared
-                    .moved
-                    .wait_timeout(self.shared.port(), LOOK_AGAIN),
-            );
+/// Looks until something is there. Not under the lock: the kernel may hold what is looked at until its
+/// transfers are answered.
+fn look_for<T>(what: &str, mut look: impl FnMut() -> Option<T>) -> T {
+    let until = Instant::now() + PATIENCE;
+    loop {
+        if let Some(found) = look() {
+            return found;
         }
+        assert!(Instant::now() < until, "waited in vain for {what}");
+        thread::park_timeout(LOOK_AGAIN);
     }
 }
 
