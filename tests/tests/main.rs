@@ -14,4 +14,5 @@ mod people;
 mod replay;
 mod support;
 mod table;
+mod text_files;
 mod verio;

@@ -9,6 +9,7 @@ mod info;
 mod journal;
 mod persons;
 mod plugins;
+mod printed;
 mod replay;
 mod run;
 
