@@ -12,6 +12,7 @@ mod journal;
 mod messages;
 mod people;
 mod replay;
+mod schedule;
 mod support;
 mod table;
 mod text_files;
