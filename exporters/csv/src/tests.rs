@@ -335,11 +335,7 @@ fn a_file_that_another_program_saved_is_left_alone() {
             1,
             "line ends of another program",
         ),
-        (
-            HEAD.replace("record_key,", ""),
-            1,
-            "no column `record_key`",
-        ),
+        (HEAD.replace("record_key,", ""), 1, "no column `record_key`"),
         (
             HEAD.replace("notes", "value"),
             1,

@@ -6,11 +6,12 @@
 use std::collections::HashSet;
 
 use glucopipe_sdk::Level;
+use glucopipe_sdk::serde_json::{Map, Value};
 
 use crate::answer::is_echo;
 use crate::document::{Collection, Display, Form, Stick};
 use crate::permission::right;
-use crate::plan::{Found, Placed, Plan, plan};
+use crate::plan::{Found, Placed, Plan, Stale, plan};
 use crate::session::{LOG, Session, Version};
 use crate::trouble::{Kind, Trouble};
 
@@ -18,8 +19,8 @@ use crate::trouble::{Kind, Trouble};
 const ZONE_MS: i64 = 27 * 3_600_000;
 /// No correction of a clock is looked for beyond this.
 const LONGEST_CORRECTION_MS: i64 = 50 * 366 * 86_400_000;
-/// Failures without one document taken, after which the site and not a document is to blame. Halving finds
-/// a single document among 500 in nine steps.
+/// Failures in a row after which to ask whether the site and not a document is to blame. Halving finds a
+/// single document among 500 in nine steps.
 const PROBES: usize = 12;
 
 /// What became of a stick in one collection.
@@ -137,7 +138,8 @@ impl<'s, 'a> Upload<'s, 'a> {
                 Version::V1 => usize::from(!documents.is_empty()),
                 Version::V3 => documents.len(),
             };
-            outlook.deletions += plan.stale.len();
+            let goes = |stale: &&Stale| !refused.contains(&part[stale.stick]);
+            outlook.deletions += plan.stale.iter().filter(goes).count();
             for placed in &plan.send {
                 let index = part[placed.stick];
                 if self.fates[index] == Fate::Open {
@@ -194,10 +196,9 @@ impl<'s, 'a> Upload<'s, 'a> {
         Ok(())
     }
 
-    /// Sends a part by halves until it is known which documents the site does not take. Only where it takes
-    /// others, a document is to blame: else the site is.
+    /// Sends a part by halves until it is known which documents the site does not take. A document is to
+    /// blame only where the site takes another one after it: else the site is.
     fn isolate(&mut self, part: Vec<usize>, first: Trouble) -> Result<(), Trouble> {
-        let mut taken = false;
         let mut patience = self.session.patience();
         let mut rounds = self.rounds(&part);
         let mut parts = halves(part);
@@ -206,11 +207,16 @@ impl<'s, 'a> Upload<'s, 'a> {
         while let Some(part) = parts.pop() {
             rounds.next().ok_or_else(|| self.unbelievable())?;
             let outcome = self.round(&part);
-            taken |= self.has_taken(&part);
             let open = self.still_open(part);
             match outcome {
-                Ok(_) if open.is_empty() => continue,
-                Ok(_) => parts.push(open),
+                Ok(changed) => {
+                    if changed == Changed::Something {
+                        failures = 0;
+                    }
+                    if !open.is_empty() {
+                        parts.push(open);
+                    }
+                }
                 Err(trouble) if trouble.may_be_a_document() => {
                     failures += 1;
                     match open.as_slice() {
@@ -223,12 +229,13 @@ impl<'s, 'a> Upload<'s, 'a> {
                     parts.push(open);
                 }
             }
-            if !taken && failures >= PROBES {
-                return Err(first);
+            let is_at_its_end = parts.is_empty() && !suspects.is_empty();
+            if failures >= PROBES || (is_at_its_end && failures > 0) {
+                if !self.probe()? {
+                    return Err(first);
+                }
+                failures = 0;
             }
-        }
-        if !suspects.is_empty() && !taken && !self.probe()? {
-            return Err(first);
         }
         for (index, trouble) in suspects {
             self.fates[index] = Fate::Refused(format!("on its own: {}", trouble.text));
@@ -238,24 +245,32 @@ impl<'s, 'a> Upload<'s, 'a> {
 
     /// Whether the site still takes a document that this upload brought there, as it is.
     fn probe(&mut self) -> Result<bool, Trouble> {
-        let Some(index) = self.fates.iter().position(|fate| *fate == Fate::Delivered) else {
+        let known = self.fates.iter().position(|fate| *fate == Fate::Delivered);
+        let Some(index) = known else {
             return Ok(false);
         };
-        let outcome = self.compare(&[index]).and_then(|(found, _)| {
-            let stick = &self.sticks[index];
-            let is_it = |one: &&Found| one.identifier.as_deref() == Some(&stick.reading_id);
-            let date_ms = found.iter().find(is_it).and_then(Found::date_ms);
-            let placed = date_ms.map(|date_ms| Placed { stick: 0, date_ms });
-            match (placed, self.session.version) {
-                (None, _) => Ok(Changed::Nothing),
-                (Some(placed), Version::V1) => self.send(&[index], &Plan::default(), &[placed]),
-                (Some(placed), Version::V3) => self.send_v3(&[index], &[placed]),
-            }
-        });
-        match outcome {
-            Ok(changed) => Ok(changed == Changed::Something),
+        match self.send_again(index) {
             Err(trouble) if trouble.kind == Kind::Cancelled => Err(trouble),
-            Err(_) => Ok(false),
+            outcome => Ok(outcome.unwrap_or(false)),
+        }
+    }
+
+    /// Sends a document that is there, as it is there.
+    fn send_again(&mut self, index: usize) -> Result<bool, Trouble> {
+        let collection = self.form.collection;
+        let (found, _) = self.compare(&[index])?;
+        let id = self.sticks[index].reading_id.as_str();
+        let is_it = |one: &&Found| one.identifier.as_deref() == Some(id);
+        let Some(date_ms) = found.iter().find(is_it).and_then(Found::date_ms) else {
+            return Ok(false);
+        };
+        let document = self.document(&[index], &Placed { stick: 0, date_ms });
+        match self.session.version {
+            Version::V1 => {
+                let echo = self.session.post(collection, &[document])?;
+                Ok(is_echo(collection, &[date_ms], &echo))
+            }
+            Version::V3 => self.session.post_v3(collection, &document).map(|()| true),
         }
     }
 
@@ -362,11 +377,7 @@ impl<'s, 'a> Upload<'s, 'a> {
         }
     }
 
-    fn document(
-        &self,
-        part: &[usize],
-        placed: &Placed,
-    ) -> glucopipe_sdk::serde_json::Map<String, glucopipe_sdk::serde_json::Value> {
+    fn document(&self, part: &[usize], placed: &Placed) -> Map<String, Value> {
         let stick = &self.sticks[part[placed.stick]];
         match self.session.version {
             Version::V1 => self.form.document(stick, placed.date_ms),

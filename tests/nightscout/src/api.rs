@@ -222,6 +222,10 @@ impl State {
                     _ => mongo_error(json!({})),
                 };
             }
+            if self.settings.writes_left == 0 {
+                return mongo_error(json!({}));
+            }
+            self.settings.writes_left -= 1;
             let settings = &self.settings;
             echo.push(Value::Object(match is_entries {
                 true => self.store.entry(settings, document),
@@ -285,6 +289,10 @@ impl State {
         if self.settings.poison.contains(text("identifier")) {
             return mongo_error(json!({}));
         }
+        if self.settings.writes_left == 0 {
+            return mongo_error(json!({}));
+        }
+        self.settings.writes_left -= 1;
         let may_update = allowed("update");
         match self.store.v3(collection == "entries", document, may_update) {
             Kept::Created => Answer::Json(201, json!({ "status": 201, "lastModified": NOW_MS })),

@@ -53,6 +53,8 @@ pub struct Settings {
     pub dead_database: bool,
     /// Whether the database takes no writes any more, and can be read.
     pub read_only: bool,
+    /// Documents that the database takes until it dies; it can be read afterwards.
+    pub writes_left: usize,
     /// `identifier`s of documents that the database does not take.
     pub poison: HashSet<String>,
     /// `identifier`s of documents that are refused with 400.
@@ -94,6 +96,7 @@ impl Default for Settings {
             body_limit: 50 << 20,
             dead_database: false,
             read_only: false,
+            writes_left: usize::MAX,
             poison: HashSet::new(),
             refused: HashSet::new(),
         }

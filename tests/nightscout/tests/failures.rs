@@ -218,6 +218,34 @@ fn a_single_document_is_blamed_only_when_the_site_takes_another() {
     }
 }
 
+/// The database dies in the middle of a batch: what it did not take is not blamed for it.
+#[test]
+fn a_database_that_dies_within_a_batch_blames_no_reading() {
+    let sticks = many(40);
+    for version in ["15.0.6", "15.0.7"] {
+        for keys in ways(&json!({ "retries": 1 })) {
+            let place = place();
+            let site = place.site.as_ref().unwrap();
+            site.change(|settings| {
+                settings.version = version;
+                settings.writes_left = 23;
+            });
+            let report = place.upload(&keys, &sticks).unwrap();
+            assert_eq!(
+                (report.delivered, report.rejected),
+                (23, 0),
+                "{version} {keys}"
+            );
+            assert_eq!(report.pending.len(), 17);
+            place.holds_entries(&sticks[..23]);
+            site.change(|settings| settings.writes_left = usize::MAX);
+            let report = place.upload(&keys, &sticks).unwrap();
+            assert_eq!((report.delivered, report.already_there), (17, 23));
+            place.holds_entries(&sticks);
+        }
+    }
+}
+
 /// A proxy that takes small bodies alone.
 #[test]
 fn a_request_that_is_too_large_is_halved() {

@@ -9,8 +9,10 @@ mod info;
 mod journal;
 mod persons;
 mod plugins;
+mod printed;
 mod replay;
 mod run;
+mod schedule;
 
 use clap::CommandFactory;
 use glucopipe_runtime::problem::Problem;
@@ -31,6 +33,7 @@ pub(crate) fn dispatch(context: &Context, command: Command) -> Exit {
         Command::Info(args) => info::info(context, &args),
         Command::Dump(args) => dump::dump(context, &args),
         Command::Persons(args) => persons::persons(context, &args),
+        Command::Schedule(args) => schedule::schedule(context, &args),
         Command::Plugins(args) => plugins::plugins(context, &args),
         Command::Explain(args) => explain::explain(context, &args),
         Command::Completions(args) => {

@@ -28,13 +28,16 @@ impl RowReader for Reader {
         let Some(end) = text.iter().position(|&byte| byte == b'\n') else {
             return Found::Part;
         };
+        let Ok(line) = std::str::from_utf8(&text[..end]) else {
+            return Found::Odd(NO_OBJECT);
+        };
         let mut odd = NO_OBJECT;
         let object = Object {
             names: &self.names,
             key,
             odd: &mut odd,
         };
-        let mut json = serde_json::Deserializer::from_slice(&text[..end]);
+        let mut json = serde_json::Deserializer::from_str(line);
         let read = object.deserialize(&mut json).and_then(|()| json.end());
         match read {
             Ok(()) => Found::Row(end + 1),
