@@ -89,6 +89,7 @@ fn time_of(program: &Path, arguments: &[&str], folder: &Path) -> Option<Duration
     let status = Command::new(program)
         .args(arguments)
         .current_dir(folder)
+        .env("XDG_STATE_HOME", folder)
         .stdin(Stdio::null())
         .stdout(Stdio::null())
         .stderr(Stdio::null())

@@ -15,6 +15,8 @@ mod journal;
 mod messages;
 mod people;
 mod replay;
+mod schedule;
 mod support;
 mod table;
+mod text_files;
 mod verio;

@@ -3,6 +3,7 @@
 use std::path::PathBuf;
 use std::time::Duration;
 
+use chrono::NaiveTime;
 use clap::{Args as ClapArgs, Parser, Subcommand, ValueEnum};
 
 const NOTICE: &str = "glucopipe is not a medical device. It copies data from glucose meters and may show values late, incomplete or wrong. Do not use it for treatment decisions or alarms; check the meter's own display.";
@@ -68,6 +69,8 @@ pub(crate) enum Command {
     Erase(Erase),
     /// List people with their meters, and meters that are nobody's
     Persons(Persons),
+    /// Print what makes a scheduler run a pipeline; nothing is installed
+    Schedule(Schedule),
     /// List plugins
     Plugins(Plugins),
     /// Look for what stands between this computer and its meters
@@ -305,6 +308,52 @@ pub(crate) struct Persons {
 }
 
 #[derive(Debug, ClapArgs)]
+pub(crate) struct Schedule {
+    /// Whose files to print
+    #[arg(value_enum)]
+    pub(crate) scheduler: Scheduler,
+    #[command(flatten)]
+    pub(crate) pipeline: Pipeline,
+    /// How often, counted from midnight, as in 15m, 1h or 24h; every hour unless said otherwise
+    #[arg(long, value_name = "DURATION", value_parser = duration, conflicts_with = "at")]
+    pub(crate) every: Option<Duration>,
+    /// At a time of day, as in 07:00; may be repeated
+    #[arg(long, value_name = "HH:MM", value_parser = time_of_day)]
+    pub(crate) at: Vec<NaiveTime>,
+    /// systemd: units of the system, which run whether or not the user is logged in
+    #[arg(long)]
+    pub(crate) system: bool,
+    /// systemd, with `--system`: a group that may open meters, as the udev rule names it
+    #[arg(long, value_name = "NAME", requires = "system")]
+    pub(crate) group: Option<String>,
+    /// systemd: one of the two files
+    #[arg(long, value_enum, value_name = "PART")]
+    pub(crate) only: Option<Part>,
+}
+
+/// Schedulers that files are printed for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub(crate) enum Scheduler {
+    /// A service and a timer, for Linux
+    Systemd,
+    /// A launch agent, for macOS
+    Launchd,
+    /// A task for the Task Scheduler of Windows
+    Schtasks,
+    /// A line for a crontab
+    Cron,
+}
+
+/// The files of systemd.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub(crate) enum Part {
+    /// What is run
+    Service,
+    /// When
+    Timer,
+}
+
+#[derive(Debug, ClapArgs)]
 pub(crate) struct Plugins {
     /// One JSON document on standard output
     #[arg(long)]
@@ -367,9 +416,26 @@ fn duration(text: &str) -> Result<Duration, String> {
         .ok_or_else(expected)
 }
 
+/// A time of day: `07:00`.
+fn time_of_day(text: &str) -> Result<NaiveTime, String> {
+    let plain = text.len() == "07:00".len();
+    let time = NaiveTime::parse_from_str(text, "%H:%M").ok();
+    time.filter(|_| plain)
+        .ok_or_else(|| "expected hours and minutes, as in 07:00".to_owned())
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn times_of_day_are_whole() {
+        let seven = NaiveTime::from_hms_opt(7, 0, 0).ok_or_else(String::new);
+        assert_eq!(time_of_day("07:00"), seven);
+        for wrong in ["7:00", "24:00", "07:60", "07:00:00", "noon", ""] {
+            assert!(time_of_day(wrong).is_err(), "{wrong}");
+        }
+    }
 
     #[test]
     fn durations_need_a_unit() {

@@ -21,7 +21,7 @@ use crate::progress;
 /// Holds the clock still, for tests and reproducible runs: an RFC 3339 time.
 const CLOCK_VARIABLE: &str = "GLUCOPIPE_CLOCK";
 /// Plugin folders, separated as in PATH.
-const PLUGIN_VARIABLE: &str = "GLUCOPIPE_PLUGIN_PATH";
+pub(crate) const PLUGIN_VARIABLE: &str = "GLUCOPIPE_PLUGIN_PATH";
 
 /// What commands share.
 pub(crate) struct Context {
@@ -88,6 +88,11 @@ impl Context {
             self.output.problem(problem);
         }
         registry
+    }
+
+    /// The folders that `--plugin-dir` names.
+    pub(crate) fn plugin_dirs(&self) -> &[PathBuf] {
+        &self.plugin_dirs
     }
 
     /// A finder over the plugins.

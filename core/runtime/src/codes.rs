@@ -111,6 +111,8 @@ codes! {
         "A source or transform that no sink is fed from costs time and delivers nothing. An input that is listed twice is delivered once.";
     CONFIG_PERSON = 116, "people who cannot be told apart",
         "A meter belongs to one person: its serial stands under one `[persons.NAME]` only, and blanks and capitals are no difference. Names that differ in capitals only are most likely one person. A `person` transform needs the serials of the meters, so it stands before `pseudonymise`.";
+    SCHEDULE = 117, "what a scheduler cannot give a run",
+        "A scheduler starts glucopipe without your shell: without its environment, its terminal, and in a file format that cannot hold every path. See docs/scheduling.md.";
 
     NO_METER = 201, "no supported meter is attached",
         "Plug the meter in and wait until it shows that it is connected. `glucopipe devices` lists what is seen. Without a meter: `device = \"virtual:contour-next-usb\"`.";

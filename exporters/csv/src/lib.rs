@@ -33,9 +33,9 @@ pub struct Csv;
 #[serde(crate = "glucopipe_sdk::serde")]
 #[schemars(crate = "glucopipe_sdk::schemars")]
 pub struct Config {
-    /// The file to write, for example `out/readings.csv`. Readers see the earlier file or the new one,
-    /// nothing between. Missing folders are made.
-    #[schemars(length(min = 1))]
+    /// The file to write, for example `out/readings.csv`, or `-` for standard output. Readers see the
+    /// earlier file or the new one, nothing between. Missing folders are made.
+    #[schemars(length(min = 1), extend("format" = "output-file"))]
     pub path: PathBuf,
 
     /// What becomes of the file that is there: `replace` writes all that is known; `append` puts new

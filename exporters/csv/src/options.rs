@@ -241,6 +241,7 @@ pub(crate) fn check(config: &Config) -> Result<()> {
         );
         return Err(Error::config("mode", message));
     }
+    config.mode.check(&config.path)?;
     if config.decimal == Some(Decimal::Comma) && config.separator == Some(Separator::Comma) {
         let message = "a comma cannot be in numbers and between them; \
                        leave `separator` out for `;`, or choose a tab";

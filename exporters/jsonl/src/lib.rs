@@ -23,9 +23,9 @@ pub struct Jsonl;
 #[serde(crate = "glucopipe_sdk::serde")]
 #[schemars(crate = "glucopipe_sdk::schemars")]
 pub struct Config {
-    /// The file to write, for example `out/readings.jsonl`. Readers see the earlier file or the new one,
-    /// nothing between. Missing folders are made.
-    #[schemars(length(min = 1))]
+    /// The file to write, for example `out/readings.jsonl`, or `-` for standard output. Readers see the
+    /// earlier file or the new one, nothing between. Missing folders are made.
+    #[schemars(length(min = 1), extend("format" = "output-file"))]
     pub path: PathBuf,
 
     /// What becomes of the file that is there: `replace` writes all that is known; `append` puts new
@@ -52,6 +52,7 @@ impl Exporter for Jsonl {
     }
 
     fn wants(config: &Config) -> Result<Wants> {
+        config.mode.check(&config.path)?;
         columns(config.columns.as_deref(), config.mode)?;
         Ok(config.mode.wants())
     }

@@ -11,7 +11,7 @@ use crate::table::csv;
 fn a_crash_after_the_commit_doubles_nothing() {
     let home = Home::new();
     home.mood("dies");
-    home.start(&["run"]).finish_dead();
+    assert_eq!(home.start(&["run"]).wait_out(), None);
     assert_eq!(home.box_ids().len(), 20);
     home.mood("");
     let report = home.report(0, &["run"]);

@@ -4,6 +4,7 @@ mod crash;
 mod delivery;
 mod explain;
 mod replay;
+mod storm;
 mod upkeep;
 
 use std::collections::BTreeSet;
@@ -46,7 +47,15 @@ impl Home {
 
     /// What goes wrong at the next commit of the box.
     fn mood(&self, mood: &str) {
-        self.workspace.write("box.mood", mood);
+        self.mood_of("box.mood", mood);
+    }
+
+    /// The same for a box elsewhere, if its folder is there.
+    fn mood_of(&self, file: &str, mood: &str) {
+        let path = self.workspace.path().join(file);
+        if path.parent().is_some_and(std::path::Path::is_dir) {
+            self.workspace.write(file, mood);
+        }
     }
 
     fn start(&self, arguments: &[&str]) -> Running {

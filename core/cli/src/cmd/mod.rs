@@ -12,8 +12,10 @@ mod info;
 mod journal;
 mod persons;
 mod plugins;
+mod printed;
 mod replay;
 mod run;
+mod schedule;
 
 use clap::CommandFactory;
 use glucopipe_runtime::problem::Problem;
@@ -36,6 +38,7 @@ pub(crate) fn dispatch(context: &Context, command: Command) -> Exit {
         Command::Erase(args) => erase::erase(context, &args),
         Command::Dump(args) => dump::dump(context, &args),
         Command::Persons(args) => persons::persons(context, &args),
+        Command::Schedule(args) => schedule::schedule(context, &args),
         Command::Plugins(args) => plugins::plugins(context, &args),
         Command::Explain(args) => explain::explain(context, &args),
         Command::Completions(args) => {

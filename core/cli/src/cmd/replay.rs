@@ -28,6 +28,10 @@ pub(super) fn replay(context: &Context, args: &args::Replay) -> Done {
         return Ok(misused(context, &problem));
     }
     let target = ReportTarget::open(args.report.as_deref())?;
+    let printed = match target.printed(&mut plan, args.dry_run) {
+        Ok(printed) => printed,
+        Err(problem) => return Ok(misused(context, &problem)),
+    };
     let setup = context.setup(None, args.dry_run)?;
     let place = journal_path(&opened.loaded)?;
     let mut journal = if args.dry_run {
@@ -45,7 +49,10 @@ pub(super) fn replay(context: &Context, args: &args::Replay) -> Done {
         }),
     };
     let finder = context.finder(&opened.registry);
-    let report = engine::run_kept(plan, &mut opened.loaded, &finder, &setup, keep);
+    let mut report = engine::run_kept(plan, &mut opened.loaded, &finder, &setup, keep);
+    if let Some(printed) = printed {
+        printed.print(context, &mut report);
+    }
     Ok(finish(context, &report, target))
 }
 

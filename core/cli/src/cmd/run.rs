@@ -16,6 +16,7 @@ use glucopipe_runtime::run::report::{Outcome, RunReport, SourceStatus};
 
 use tempfile::NamedTempFile;
 
+use super::printed::Printed;
 use super::{Done, misused};
 use crate::args::{Pipeline, Run};
 use crate::context::Context;
@@ -70,11 +71,15 @@ pub(super) fn plan_or_report(context: &Context, opened: &mut Opened) -> Result<P
 /// Runs a pipeline.
 pub(super) fn run(context: &Context, args: &Run) -> Done {
     let mut opened = open(context, &args.pipeline)?;
-    let plan = match plan_or_report(context, &mut opened) {
+    let mut plan = match plan_or_report(context, &mut opened) {
         Ok(plan) => plan,
         Err(exit) => return Ok(exit),
     };
     let target = ReportTarget::open(args.report.as_deref())?;
+    let printed = match target.printed(&mut plan, args.dry_run) {
+        Ok(printed) => printed,
+        Err(problem) => return Ok(misused(context, &problem)),
+    };
     let setup = match context.setup(args.record.as_deref(), args.dry_run) {
         Ok(setup) => setup,
         Err(problem) => return Ok(misused(context, &problem)),
@@ -98,7 +103,10 @@ pub(super) fn run(context: &Context, args: &Run) -> Done {
         transcript: args.record.clone(),
         replay: None,
     };
-    let report = engine::run_kept(plan, &mut opened.loaded, &finder, &setup, keep);
+    let mut report = engine::run_kept(plan, &mut opened.loaded, &finder, &setup, keep);
+    if let Some(printed) = printed {
+        printed.print(context, &mut report);
+    }
     Ok(finish(context, &report, target))
 }
 
@@ -241,6 +249,18 @@ impl<'a> ReportTarget<'a> {
         };
         made.map(|file| Self::File(path, file))
             .map_err(|cause| report_problem(path, &cause).kept("nothing was read"))
+    }
+
+    /// The sink that prints, unless nothing is written.
+    pub(super) fn printed(
+        &self,
+        plan: &mut Plan,
+        dry_run: bool,
+    ) -> Result<Option<Printed>, Problem> {
+        if dry_run {
+            return Ok(None);
+        }
+        Printed::take(plan, matches!(self, Self::Stdout).then_some("`--report -`"))
     }
 
     fn write(self, context: &Context, report: &RunReport) -> Result<(), Problem> {

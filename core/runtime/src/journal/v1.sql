@@ -28,7 +28,7 @@ CREATE TABLE sessions (
   new            INTEGER NOT NULL,   -- of them, readings that no earlier session has
   transcript     TEXT                -- SHA-256 of the transcript, where there is one
 ) STRICT;
-CREATE INDEX sessions_of_meter ON sessions (meter);
+CREATE INDEX sessions_of_meter ON sessions (meter, new);
 
 -- Which meters a source of a pipeline has read: its history when the meter is not there.
 CREATE TABLE sources (

@@ -2,6 +2,7 @@
 
 use arrow::array::{Array, StringArray};
 
+use super::row::all_same;
 use crate::batch::Texts;
 
 /// How a format writes one text.
@@ -19,8 +20,26 @@ pub struct TextCells<R> {
 
 /// The cells of a dictionary, the last one for nulls, and where each begins and ends.
 struct Prepared {
+    /// With room behind the last one, so that short cells are copied as one block.
     cells: Vec<u8>,
     ends: Vec<usize>,
+}
+
+/// Bytes that are copied at once, whatever is needed of them: a fixed number is a few instructions, any
+/// other a call.
+pub(super) const BLOCK: usize = 32;
+
+/// Appends the first `length` bytes of a text that has [`BLOCK`] bytes more, of whatever kind.
+#[inline]
+pub(super) fn append_block(text: &[u8], length: usize, out: &mut Vec<u8>) {
+    match text.first_chunk::<BLOCK>() {
+        Some(block) if length <= BLOCK => {
+            let end = out.len() + length;
+            out.extend_from_slice(block);
+            out.truncate(end);
+        }
+        _ => out.extend_from_slice(text.get(..length).unwrap_or_default()),
+    }
 }
 
 impl<R: Render> TextCells<R> {
@@ -35,6 +54,17 @@ impl<R: Render> TextCells<R> {
             render,
             prepared,
         }
+    }
+
+    /// Whether all rows have the same cell; not every column that has is found out.
+    pub(super) fn is_same(&self) -> bool {
+        self.texts
+            .parts()
+            .1
+            .is_some_and(|keys| match keys.null_count() {
+                0 => all_same(keys.values().iter()),
+                nulls => nulls == keys.len(),
+            })
     }
 
     /// Appends the cell of a row.
@@ -56,6 +86,7 @@ impl Prepared {
             render.render(text, &mut cells);
             ends.push(cells.len());
         }
+        cells.extend([0; BLOCK]);
         Self { cells, ends }
     }
 
@@ -68,7 +99,8 @@ impl Prepared {
             .filter(|keys| keys.is_valid(row))
             .and_then(|keys| usize::try_from(keys.value(row)).ok())
             .map_or(null, |index| index.min(null));
-        out.extend_from_slice(&self.cells[self.ends[index]..self.ends[index + 1]]);
+        let (start, end) = (self.ends[index], self.ends[index + 1]);
+        append_block(&self.cells[start..], end - start, out);
     }
 }
 

@@ -23,6 +23,10 @@ use crate::stream::Batches;
 /// to be cancelled.
 const ROWS_PER_WRITE: usize = 4096;
 
+/// The path that stands for standard output. A plugin does not write there: the host puts the path of a file of
+/// its own in the place, where the schema of the key `path` has the format `output-file`, and prints that file.
+pub const STANDARD_OUTPUT: &str = "-";
+
 /// What becomes of the file that is there.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Deserialize, Serialize, JsonSchema)]
 #[serde(rename_all = "lowercase")]
@@ -53,6 +57,21 @@ impl Mode {
             Self::Append => "append",
             Self::Merge => "merge",
         }
+    }
+
+    /// Refuses a path that the mode cannot work with.
+    ///
+    /// # Errors
+    /// On the key `mode`.
+    pub fn check(self, path: &Path) -> Result<()> {
+        if self != Self::Replace && path == Path::new(STANDARD_OUTPUT) {
+            let message = format!(
+                "standard output has nothing that `{}` could add to",
+                self.word()
+            );
+            return Err(Error::config("mode", message));
+        }
+        Ok(())
     }
 
     /// The columns without which the mode does not work: a row must say which reading it is, and where it
@@ -96,10 +115,11 @@ impl<L: Layout> TextFile<L> {
     /// A sink that has not touched the disk.
     ///
     /// # Errors
-    /// When the path is none of a file, on the key `path`; when the layout cannot be read back for the mode,
-    /// on the key `mode`.
+    /// When the path is none of a file, on the key `path`; when it has nothing to add to, or the layout cannot be
+    /// read back for the mode, on the key `mode`.
     pub fn new(path: PathBuf, mode: Mode, layout: L) -> Result<Self> {
         check_name(&path)?;
+        mode.check(&path)?;
         if mode != Mode::Replace && layout.reader().is_none() {
             let message = format!(
                 "rows of this format do not say which reading they are, so there is no `{}`",
@@ -126,7 +146,19 @@ impl<L: Layout> TextFile<L> {
     /// # Errors
     /// Names the folder that is in the way, and the reason.
     pub fn check(&self) -> Result<()> {
+        if self.is_printed() {
+            return Ok(());
+        }
         check_target(&self.path)
+    }
+
+    fn is_printed(&self) -> bool {
+        self.path == Path::new(STANDARD_OUTPUT)
+    }
+
+    /// Whether there is a file already.
+    fn is_there(&self) -> bool {
+        !self.is_printed() && self.path.exists()
     }
 
     /// What a run would write, for [`crate::exporter::Exporter::preview`]; writes nothing.
@@ -137,10 +169,11 @@ impl<L: Layout> TextFile<L> {
         self.check()?;
         self.dry = true;
         self.write(op, readings)?;
-        let there = self.path.exists();
+        let there = self.is_there();
         let report = self.finish()?;
         let path = self.path.display();
         let mut lines = vec![match (report.targets.is_empty(), there, self.mode) {
+            _ if self.is_printed() => "would print".to_owned(),
             (true, ..) => format!("would leave {path} as it is"),
             (_, true, Mode::Replace) => format!("would replace {path}"),
             (_, true, _) => format!("would add to {path}"),
@@ -169,10 +202,13 @@ impl<L: Layout> TextFile<L> {
 
     /// A new file with its beginning.
     fn begin(&mut self, first: Option<&RecordBatch>) -> Result<Out> {
-        let mut out = if self.dry {
-            Out::count(L::NAME)
-        } else {
-            Out::create(&self.path, L::NAME)?
+        let mut out = match self.dry {
+            true => Out::count(L::NAME),
+            false if self.is_printed() => {
+                let message = "this host does not print what `path = \"-\"` asks for";
+                return Err(Error::new(Status::Unsupported, message));
+            }
+            false => Out::create(&self.path, L::NAME)?,
         };
         self.layout.begin(first, &mut out.buffer)?;
         Ok(out)
@@ -290,7 +326,7 @@ impl<L: Layout> TextFile<L> {
             // No new reading is no reason to touch what is there.
             _ if self.delivered == 0
                 && (self.mode != Mode::Merge || self.already_there == 0)
-                && self.path.exists() =>
+                && self.is_there() =>
             {
                 return Ok(report);
             }

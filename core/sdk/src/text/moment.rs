@@ -4,8 +4,14 @@ use std::io::Write as _;
 
 use arrow::buffer::ScalarBuffer;
 
+use super::cells::{BLOCK, append_block};
+use super::row::all_same;
+
 const MICROS_PER_SECOND: i64 = 1_000_000;
 const MICROS_PER_DAY: i64 = 86_400 * MICROS_PER_SECOND;
+/// Of 400 years, after which the calendar repeats.
+const DAYS_PER_ERA: i64 = 146_097;
+const DAYS_FROM_0000_03_01_TO_1970: i64 = 719_468;
 
 /// How a time is written.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -66,8 +72,9 @@ pub struct Moments {
     last: Option<i64>,
     /// Day of `text`, in days since 1970-01-01.
     day: Option<i64>,
-    /// The last cell.
+    /// The last cell, with room behind it, and how long it is.
     text: Vec<u8>,
+    length: usize,
     /// Where the time of day begins in `text`.
     date_end: usize,
 }
@@ -88,9 +95,15 @@ impl Moments {
             after: after.into(),
             last: None,
             day: None,
-            text: Vec::with_capacity(64),
+            text: Vec::with_capacity(96),
+            length: 0,
             date_end: 0,
         }
+    }
+
+    /// Whether all rows have the same time.
+    pub(super) fn is_same(&self) -> bool {
+        all_same(self.micros.iter())
     }
 
     /// Appends the time of a row, with what is before and after it.
@@ -100,7 +113,7 @@ impl Moments {
         if self.last != Some(micros) {
             self.set(micros);
         }
-        out.extend_from_slice(&self.text);
+        append_block(&self.text, self.length, out);
     }
 
     fn set(&mut self, micros: i64) {
@@ -125,6 +138,8 @@ impl Moments {
             Precision::Minutes => self.text.truncate(self.date_end + "05:15".len()),
         }
         self.text.extend_from_slice(self.after.as_bytes());
+        self.length = self.text.len();
+        self.text.extend([0; BLOCK]);
         self.last = Some(micros);
     }
 }
@@ -145,46 +160,61 @@ fn append_date(day: i64, order: DateOrder, out: &mut Vec<u8>) {
 /// Reads back a time of a form that puts the year first, in microseconds since 1970-01-01T00:00:00; `None`
 /// for any other text.
 pub fn parse_time(text: &[u8], between: u8) -> Option<i64> {
-    let text = std::str::from_utf8(text).ok()?;
-    // Only a year beyond four digits has a sign in front.
-    let (date, time) = text.split_once(char::from(between))?;
-    let date: chrono::NaiveDate = date.parse().ok()?;
-    let day = date
-        .signed_duration_since(chrono::NaiveDate::default())
-        .num_days();
-    let (time, micros) = match time.split_once('.') {
-        None => (time, 0),
-        Some((time, fraction)) => (time, parse_fraction(fraction)?),
+    let split = match text {
+        // Only a year beyond four digits has a sign in front.
+        [b'+' | b'-', rest @ ..] => 1 + rest.iter().position(|&byte| byte == between)?,
+        _ => "2024-03-01".len(),
     };
-    let &[
-        hour_tens,
-        hour,
-        b':',
-        minute_tens,
-        minute,
-        b':',
-        second_tens,
-        second,
-    ] = time.as_bytes()
-    else {
+    let (date, time) = text.split_at_checked(split)?;
+    let (&[found, h1, h2, b':', m1, m2, b':', s1, s2], fraction) = time.split_first_chunk()? else {
         return None;
     };
-    let digits = |tens: u8, ones: u8, below: i64| {
-        let digit = |byte: u8| byte.is_ascii_digit().then(|| i64::from(byte - b'0'));
-        let number = digit(tens)? * 10 + digit(ones)?;
-        (number < below).then_some(number)
+    let (hour, minute, second) = (number(&[h1, h2])?, number(&[m1, m2])?, number(&[s1, s2])?);
+    if found != between || hour >= 24 || minute >= 60 || second >= 60 {
+        return None;
+    }
+    let micros = match fraction {
+        [] => 0,
+        [b'.', digits @ ..] => parse_fraction(digits)?,
+        _ => return None,
     };
-    let seconds = digits(hour_tens, hour, 24)? * 3600
-        + digits(minute_tens, minute, 60)? * 60
-        + digits(second_tens, second, 60)?;
-    day.checked_mul(MICROS_PER_DAY)?
+    let seconds = hour * 3600 + minute * 60 + second;
+    parse_date(date)?
+        .checked_mul(MICROS_PER_DAY)?
         .checked_add(seconds * MICROS_PER_SECOND + micros)
 }
 
+/// Days since 1970-01-01 of `2024-03-01`, or of a year beyond four digits with its sign.
+fn parse_date(text: &[u8]) -> Option<i64> {
+    let &[y1, y2, y3, y4, b'-', m1, m2, b'-', d1, d2] = text else {
+        let date: chrono::NaiveDate = std::str::from_utf8(text).ok()?.parse().ok()?;
+        let since = date.signed_duration_since(chrono::NaiveDate::default());
+        return Some(since.num_days());
+    };
+    let date = (
+        number(&[y1, y2, y3, y4])?,
+        number(&[m1, m2])?,
+        number(&[d1, d2])?,
+    );
+    let day = day_of(date.0, date.1, date.2);
+    // What is no date would be another one.
+    (civil(day) == date).then_some(day)
+}
+
+fn number(digits: &[u8]) -> Option<i64> {
+    digits.iter().try_fold(0, |number, digit| {
+        digit
+            .is_ascii_digit()
+            .then(|| number * 10 + i64::from(digit - b'0'))
+    })
+}
+
 /// Microseconds of one to six digits behind the point.
-fn parse_fraction(digits: &str) -> Option<i64> {
-    let fits = (1..=6).contains(&digits.len()) && digits.bytes().all(|byte| byte.is_ascii_digit());
-    fits.then(|| format!("{digits:0<6}").parse().ok())?
+fn parse_fraction(digits: &[u8]) -> Option<i64> {
+    let missing = 6_usize
+        .checked_sub(digits.len())
+        .filter(|_| !digits.is_empty())?;
+    Some((0..missing).fold(number(digits)?, |micros, _| micros * 10))
 }
 
 /// `05:15:00`.
@@ -224,8 +254,6 @@ fn two_digits(number: i64) -> [u8; 2] {
 /// After <https://howardhinnant.github.io/date_algorithms.html#civil_from_days>: years begin in March,
 /// so that the leap day is their last, and repeat every 400 years.
 fn civil(day: i64) -> (i64, i64, i64) {
-    const DAYS_PER_ERA: i64 = 146_097;
-    const DAYS_FROM_0000_03_01_TO_1970: i64 = 719_468;
     let day = day + DAYS_FROM_0000_03_01_TO_1970;
     let era = day.div_euclid(DAYS_PER_ERA);
     let day_of_era = day.rem_euclid(DAYS_PER_ERA);
@@ -237,6 +265,16 @@ fn civil(day: i64) -> (i64, i64, i64) {
     let month = (month_from_march + 2) % 12 + 1;
     let year = year_of_era + era * 400 + i64::from(month <= 2);
     (year, month, day_of_month)
+}
+
+/// The day since 1970-01-01 of a year, month and day: the way back of [`civil`].
+fn day_of(year: i64, month: i64, day: i64) -> i64 {
+    let year_from_march = year - i64::from(month <= 2);
+    let era = year_from_march.div_euclid(400);
+    let year_of_era = year_from_march.rem_euclid(400);
+    let day_of_year = (153 * ((month + 9) % 12) + 2) / 5 + day - 1;
+    let day_of_era = 365 * year_of_era + year_of_era / 4 - year_of_era / 100 + day_of_year;
+    era * DAYS_PER_ERA + day_of_era - DAYS_FROM_0000_03_01_TO_1970
 }
 
 #[cfg(test)]
@@ -335,6 +373,7 @@ mod tests {
             let date = DateTime::from_timestamp(day * 86_400, 0).unwrap();
             let expected = (date.year().into(), date.month().into(), date.day().into());
             prop_assert_eq!(civil(day), expected);
+            prop_assert_eq!(day_of(expected.0, expected.1, expected.2), day);
         }
 
         #[test]

@@ -2,10 +2,12 @@
 
 use std::io::Write as _;
 
+use super::cells::{BLOCK, append_block};
+
 /// Numbers kept ready; a power of two. Meters show a few hundred different values.
 const SLOTS: usize = 512;
 /// Longest text kept, with the byte after it: a sign, 17 digits and a point fit.
-const ROOM: usize = 23;
+const ROOM: usize = BLOCK;
 
 /// Formats doubles, each with one byte after it; remembers their texts.
 pub struct Numbers {
@@ -54,9 +56,8 @@ impl Numbers {
     pub fn append(&mut self, number: f64, out: &mut Vec<u8>) {
         let bits = number.to_bits();
         let slot = &mut self.slots[place(bits)];
-        let text = slot.text.get(..slot.length.into()).unwrap_or_default();
-        if slot.bits == bits && !text.is_empty() {
-            out.extend_from_slice(text);
+        if slot.bits == bits && slot.length > 0 {
+            append_block(&slot.text, slot.length.into(), out);
         } else {
             slot.fill(number, &self.write, self.after, out);
         }
@@ -85,7 +86,7 @@ fn place(bits: u64) -> usize {
 }
 
 /// Appends an integer.
-pub fn append_integer(integer: i64, out: &mut Vec<u8>) {
+pub(super) fn append_integer(integer: i64, out: &mut Vec<u8>) {
     let mut digits = [0; 19];
     let mut start = digits.len();
     let mut rest = integer.unsigned_abs();

@@ -8,14 +8,10 @@ mod read;
 use std::io::Write as _;
 
 use glucopipe_sdk::Result;
-use glucopipe_sdk::arrow::array::{
-    Array, Float64Array, Int16Array, Int64Array, RecordBatch, TimestampMicrosecondArray,
-};
-use glucopipe_sdk::arrow::buffer::{NullBuffer, ScalarBuffer};
-use glucopipe_sdk::batch::{Texts, typed};
-use glucopipe_sdk::schema::{Column, Kind};
-use glucopipe_sdk::text::{Moments, Numbers, RowReader, TextCells, TimeForm, append_integer};
-use glucopipe_sdk::{Error, Status};
+use glucopipe_sdk::arrow::array::RecordBatch;
+use glucopipe_sdk::batch::Texts;
+use glucopipe_sdk::schema::Column;
+use glucopipe_sdk::text::{CellForm, Numbers, RowReader, Rows, TimeForm};
 
 use self::read::Reader;
 use super::Table;
@@ -144,16 +140,16 @@ impl Table for Canonical {
     }
 
     fn rows(&mut self, batch: &RecordBatch, out: &mut Vec<u8>) -> Result<u64> {
-        let cells: Result<Vec<Cells>> = self
-            .columns
-            .iter()
-            .map(|column| Cells::of(batch, column, self.dialect, &self.null))
-            .collect();
-        let mut cells = cells?;
+        let columns = self.columns.iter().map(|&column| {
+            let cell = Cell {
+                dialect: self.dialect,
+                null: &self.null,
+            };
+            (column, cell)
+        });
+        let mut rows = Rows::of(batch, columns, &mut self.numbers)?;
         for row in 0..batch.num_rows() {
-            for column in &mut cells {
-                column.append(row, &mut self.numbers, out);
-            }
+            rows.append(row, &mut self.numbers, out);
             self.dialect.end_row(out);
         }
         Ok(batch.num_rows() as u64)
@@ -168,87 +164,39 @@ impl Table for Canonical {
     }
 }
 
-/// One column of a batch, ready to be written.
-struct Cells<'a> {
-    content: Content,
-    nulls: Option<NullBuffer>,
+/// The cells of one column.
+struct Cell<'a> {
+    dialect: Dialect,
     null: &'a [u8],
-    separator: u8,
 }
 
-enum Content {
-    Texts(TextCells<CsvText>),
-    Moments(Moments),
-    Numbers(ScalarBuffer<f64>),
-    Small(ScalarBuffer<i16>),
-    Integers(ScalarBuffer<i64>),
-}
+impl CellForm for Cell<'_> {
+    type Text = CsvText;
 
-impl<'a> Cells<'a> {
-    fn of(batch: &RecordBatch, column: &Column, dialect: Dialect, null: &'a [u8]) -> Result<Self> {
-        let name = column.name;
-        let separator = dialect.quoting.separator;
-        let (content, nulls) = match column.kind {
-            Kind::Words | Kind::Text => {
-                let texts = Texts::of(batch, name)?;
-                let how = CsvText::new(&texts, dialect.quoting, null);
-                (Content::Texts(TextCells::new(texts, how)), None)
-            }
-            Kind::Instant | Kind::Civil => {
-                let array: &TimestampMicrosecondArray = typed(batch, name)?;
-                let zone = match column.kind {
-                    Kind::Instant => dialect.zone(),
-                    _ => "",
-                };
-                let after = format!("{zone}{}", char::from(separator));
-                let micros = array.values().clone();
-                let moments = Moments::new(micros, dialect.time_form(), "", after);
-                (Content::Moments(moments), array.nulls())
-            }
-            Kind::Number => {
-                let array: &Float64Array = typed(batch, name)?;
-                (Content::Numbers(array.values().clone()), array.nulls())
-            }
-            Kind::Small => {
-                let array: &Int16Array = typed(batch, name)?;
-                (Content::Small(array.values().clone()), array.nulls())
-            }
-            Kind::Integer => {
-                let array: &Int64Array = typed(batch, name)?;
-                (Content::Integers(array.values().clone()), array.nulls())
-            }
-            Kind::Bytes => {
-                let message = format!("the column `{name}` has no form in CSV");
-                return Err(Error::new(Status::Internal, message));
-            }
-        };
-        let nulls = nulls.filter(|nulls| nulls.null_count() > 0).cloned();
-        Ok(Self {
-            content,
-            nulls,
-            null,
-            separator,
-        })
+    fn text(&self, texts: &Texts) -> CsvText {
+        CsvText::new(texts, self.dialect.quoting, self.null)
     }
 
-    fn append(&mut self, row: usize, numbers: &mut Numbers, out: &mut Vec<u8>) {
-        if self.nulls.as_ref().is_some_and(|nulls| nulls.is_null(row)) {
-            out.extend_from_slice(self.null);
-            return;
-        }
-        match &mut self.content {
-            Content::Texts(texts) => texts.append(row, out),
-            Content::Moments(moments) => moments.append(row, out),
-            Content::Numbers(values) => numbers.append(values[row], out),
-            Content::Small(values) => {
-                append_integer(values[row].into(), out);
-                out.push(self.separator);
-            }
-            Content::Integers(values) => {
-                append_integer(values[row], out);
-                out.push(self.separator);
-            }
-        }
+    fn time(&self, instant: bool) -> (TimeForm, String, String) {
+        let zone = if instant { self.dialect.zone() } else { "" };
+        let after = format!("{zone}{}", char::from(self.after()));
+        (self.dialect.time_form(), String::new(), after)
+    }
+
+    fn before(&self) -> &[u8] {
+        b""
+    }
+
+    fn after(&self) -> u8 {
+        self.dialect.quoting.separator
+    }
+
+    fn null(&self) -> &[u8] {
+        self.null
+    }
+
+    fn has_infinity(&self) -> bool {
+        true
     }
 }
 

@@ -2,7 +2,9 @@
 
 use std::sync::Arc;
 
-use glucopipe_sdk::arrow::array::{ArrayRef, DictionaryArray, StringArray, UInt8Array};
+use glucopipe_sdk::arrow::array::{
+    ArrayRef, DictionaryArray, Int16Array, Int64Array, StringArray, UInt8Array,
+};
 use glucopipe_sdk::arrow::datatypes::UInt8Type;
 use glucopipe_sdk::serde_json::{self, Map, Value, json};
 use glucopipe_sdk::testing::{Form, MORNING, moments, numbers, table, texts};

@@ -4,7 +4,7 @@ use std::fmt::Write as _;
 
 use glucopipe_sdk::text::Render;
 
-use super::SEPARATOR;
+use super::{Key, SEPARATOR};
 
 /// Appends a text as a JSON string; only what JSON demands is escaped.
 pub(super) fn escape(text: &str, out: &mut String) {
@@ -29,25 +29,18 @@ pub(super) fn escape(text: &str, out: &mut String) {
     out.push('"');
 }
 
-/// Appends a member without a value; `key` has its colon.
-pub(super) fn append_null(key: &str, out: &mut Vec<u8>) {
-    out.extend_from_slice(key.as_bytes());
-    out.extend_from_slice(b"null");
-    out.push(SEPARATOR);
-}
-
 /// The members of one column of text.
 pub(super) struct Member<'a> {
-    /// The key with its colon.
-    pub(super) key: &'a str,
+    pub(super) key: &'a Key,
 }
 
 impl Render for Member<'_> {
     fn render(&self, text: Option<&str>, out: &mut Vec<u8>) {
         let Some(text) = text else {
-            return append_null(self.key, out);
+            out.extend_from_slice(self.key.null.as_bytes());
+            return;
         };
-        out.extend_from_slice(self.key.as_bytes());
+        out.extend_from_slice(self.key.name.as_bytes());
         if is_clean(text) {
             out.push(b'"');
             out.extend_from_slice(text.as_bytes());

@@ -216,3 +216,21 @@ fn a_preview_counts_and_touches_nothing() {
             .contains("cannot write in folder")
     );
 }
+
+#[test]
+fn standard_output_is_the_hosts() {
+    let host = TestHost::new();
+    let printed = || sink(Path::new(STANDARD_OUTPUT));
+    printed().check().unwrap();
+    let mut rows = script(vec![Ok(keys(&["a"]))]);
+    let seen = printed().preview(&host.op(), rows.as_mut()).unwrap();
+    assert_eq!(seen.lines, ["would print: 1 reading; 13 bytes"]);
+    let mut rows = script(vec![Ok(keys(&["a"]))]);
+    let error = printed().write_readings(rows.as_mut(), &go_on).unwrap_err();
+    assert_eq!(error.status, Status::Unsupported);
+    for mode in [Mode::Append, Mode::Merge] {
+        let error = mode.check(Path::new(STANDARD_OUTPUT)).unwrap_err();
+        assert_eq!(error.key.as_deref(), Some("mode"));
+        mode.check(Path::new("./-")).unwrap();
+    }
+}

@@ -3,6 +3,7 @@
 
 use glucopipe_sdk::schema::Column;
 use glucopipe_sdk::text::{Found, RowKey, RowReader, parse_time};
+use memchr::{memchr, memchr_iter, memchr2};
 
 use super::{BOM, Dialect};
 use crate::options::LineEnd;
@@ -55,6 +56,27 @@ impl Reader {
             key.local_time = parse_time(cell, between).ok_or(TIME)?;
         }
         Ok(())
+    }
+
+    /// Length of a row without quotes, which nearly all are: three passes of the processor's widest
+    /// instructions. `None` for any other, and for what is odd.
+    fn plain_row(&self, text: &[u8], key: &mut RowKey) -> Option<usize> {
+        let end = memchr(b'\n', text)?;
+        let line = match self.dialect.line_end {
+            LineEnd::Lf => text.get(..end)?,
+            LineEnd::Crlf => text.get(..end)?.strip_suffix(b"\r")?,
+        };
+        if memchr2(QUOTE, b'\r', line).is_some() {
+            return None;
+        }
+        let (mut at, mut column) = (0, 0);
+        let ends = memchr_iter(self.dialect.quoting.separator, line).chain([line.len()]);
+        for end in ends {
+            self.take(column, line.get(at..end)?, key).ok()?;
+            at = end + 1;
+            column += 1;
+        }
+        (column == self.names.len()).then_some(end + 1)
     }
 
     /// Length of the row, or `None` when it goes on after `text`.
@@ -148,6 +170,9 @@ impl Reader {
 
 impl RowReader for Reader {
     fn read(&mut self, text: &[u8], key: &mut RowKey) -> Found {
+        if let Some(length) = self.plain_row(text, key) {
+            return Found::Row(length);
+        }
         match self.row(text, key) {
             Ok(Some(length)) => Found::Row(length),
             Ok(None) => Found::Part,

@@ -223,6 +223,30 @@ fn cell() -> impl Strategy<Value = Option<String>> {
 
 proptest! {
     #[test]
+    fn a_batch_is_its_rows_also_where_columns_are_the_same(
+        rows in prop::collection::vec((0..2_i64, prop::option::of(0..2_i16), prop::option::of("[a,]"), prop::option::of(0..2_u8)), 1..5),
+        words: bool,
+    ) {
+        let times: Vec<_> = rows.iter().map(|row| Some(row.0)).collect();
+        let offsets: Vec<_> = rows.iter().map(|row| row.1).collect();
+        let notes: Vec<_> = rows.iter().map(|row| row.2.as_deref()).collect();
+        let limits: Vec<_> = rows.iter().map(|row| row.3.map(f64::from)).collect();
+        let columns: Vec<(&str, ArrayRef)> = vec![
+            ("local_time", moments(&times)),
+            ("utc_offset_min", Arc::new(Int16Array::from(offsets))),
+            ("notes", texts(&notes)),
+            ("range_limit", numbers(&limits)),
+        ];
+        let whole = batch(rows.len(), if words { Form::Words } else { Form::Plain }, &columns);
+        let names = ["utc_offset_min", "kind", "notes", "range_limit", "local_time", "unit"];
+        let head = csv(&names, &whole.slice(0, 0));
+        let single: String = (0..rows.len())
+            .map(|row| csv(&names, &whole.slice(row, 1)).split_off(head.len()))
+            .collect();
+        prop_assert_eq!(csv(&names, &whole), head + &single);
+    }
+
+    #[test]
     fn reads_back_the_same(
         rows in prop::collection::vec((cell(), cell(), any::<f64>(), any::<i32>()), 1..20),
         words: bool,
