@@ -47,6 +47,8 @@ pub enum Moment {
     Begun(Duration),
     /// As soon as a file has been put in the place of the one that is there.
     Replaced,
+    /// So much time after it has made the file, or the folder, that was not there.
+    Made(Duration),
 }
 
 /// What became of it.
@@ -80,6 +82,10 @@ pub fn kill_at(command: &mut Command, file: &Path, moment: Moment) -> End {
         Moment::Replaced => {
             until(&mut child, || identity(file) != before);
             Duration::ZERO
+        }
+        Moment::Made(time) => {
+            until(&mut child, || file.exists());
+            time
         }
     };
     wait(left);

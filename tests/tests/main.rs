@@ -12,6 +12,7 @@ mod expected;
 mod faults;
 mod hostile;
 mod journal;
+mod lakes;
 mod messages;
 mod people;
 mod replay;

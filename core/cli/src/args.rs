@@ -67,6 +67,8 @@ pub(crate) enum Command {
     Clock(Clock),
     /// Destroy all readings in a meter, once they are known to be kept
     Erase(Erase),
+    /// Merge the small files of a Parquet data set, while others may read it
+    Compact(Compact),
     /// List people with their meters, and meters that are nobody's
     Persons(Persons),
     /// Print what makes a scheduler run a pipeline; nothing is installed
@@ -296,6 +298,13 @@ pub(crate) struct Erase {
     /// One JSON document on standard output
     #[arg(long)]
     pub(crate) json: bool,
+}
+
+#[derive(Debug, ClapArgs)]
+pub(crate) struct Compact {
+    /// The folder of the data set, as in `path` of its sink
+    #[arg(value_name = "PATH")]
+    pub(crate) path: String,
 }
 
 #[derive(Debug, ClapArgs)]

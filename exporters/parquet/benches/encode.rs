@@ -9,8 +9,12 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use glucopipe_exporter_parquet::Parquet;
+use glucopipe_sdk::Result;
 use glucopipe_sdk::arrow::array::{ArrayRef, Float64Array, RecordBatch, StringArray};
+use glucopipe_sdk::arrow::datatypes::SchemaRef;
+use glucopipe_sdk::schema::readings;
 use glucopipe_sdk::serde_json::{Value, json};
+use glucopipe_sdk::stream::Batches;
 use glucopipe_sdk::testing::{Form, MORNING, TestHost, moments, table};
 
 /// Readings in a batch, as the host hands them over.
@@ -24,6 +28,7 @@ const ROUNDS: usize = 5;
 fn main() {
     let asked = std::env::args().find_map(|argument| argument.parse().ok());
     let rows: usize = asked.unwrap_or(1_000_000);
+    streamed(rows);
     println!(
         "{:20} {:>8}   wall and CPU time per reading, of the first run and of the same once more",
         "", ""
@@ -41,6 +46,7 @@ fn main() {
             rows,
             json!({ "path": "both", "partition_by": ["person", "year", "month"] }),
         ),
+        ("a file", 500, json!({ "path": "all.parquet" })),
         ("a folder", 500, json!({ "path": "small" })),
     ] {
         let batches = batches(rows);
@@ -62,10 +68,38 @@ fn main() {
         let size = bytes as f64 / rows as f64;
         println!("{what:20} {rows:8}: {first}; {again}; {size:.1} bytes");
     }
-    if let Ok(status) = std::fs::read_to_string("/proc/self/status")
-        && let Some(peak) = status.lines().find(|line| line.starts_with("VmHWM"))
-    {
-        println!("{peak}");
+}
+
+/// Readings that nobody holds in memory, and how much memory that takes.
+fn streamed(rows: usize) {
+    let home = tempfile::tempdir().expect("a temporary folder");
+    let config = json!({ "path": home.path().join("lake"), "partition_by": ["person", "year"] });
+    let host = TestHost::new();
+    let mut sink = host.open_exporter::<Parquet>(&config).expect("a sink");
+    let starts = (0..rows).step_by(BATCH);
+    let source = Source(starts.map(move |start| batch(start, BATCH.min(rows - start))));
+    sink.write_stream(Box::new(source)).expect("a write");
+    sink.commit().expect("a commit");
+    let status = std::fs::read_to_string("/proc/self/status").unwrap_or_default();
+    let peak = status.lines().find_map(|line| line.strip_prefix("VmHWM:"));
+    let peak = peak.map_or("unknown", str::trim);
+    println!("{rows} readings streamed into a folder by person and year: at most {peak} of memory");
+}
+
+/// Batches made when they are asked for.
+struct Source<I>(I);
+
+impl<I: Iterator<Item = RecordBatch> + Send> Batches for Source<I> {
+    fn schema(&self) -> SchemaRef {
+        readings()
+    }
+
+    fn next_batch(&mut self) -> Result<Option<RecordBatch>> {
+        let next = self.0.next();
+        // The same columns, with the words that a schema says beside.
+        Ok(next
+            .map(|batch| batch.with_schema(readings()))
+            .transpose()?)
     }
 }
 

@@ -2,6 +2,7 @@
 
 mod check;
 mod clock;
+mod compact;
 mod dump;
 mod erase;
 mod help;

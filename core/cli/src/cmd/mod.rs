@@ -3,6 +3,7 @@
 mod change;
 mod check;
 mod clock;
+mod compact;
 mod devices;
 mod doctor;
 mod dump;
@@ -37,6 +38,7 @@ pub(crate) fn dispatch(context: &Context, command: Command) -> Exit {
         Command::Clock(args) => clock::clock(context, &args),
         Command::Erase(args) => erase::erase(context, &args),
         Command::Dump(args) => dump::dump(context, &args),
+        Command::Compact(args) => compact::compact(context, &args),
         Command::Persons(args) => persons::persons(context, &args),
         Command::Schedule(args) => schedule::schedule(context, &args),
         Command::Plugins(args) => plugins::plugins(context, &args),

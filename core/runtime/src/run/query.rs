@@ -4,7 +4,9 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use glucopipe_sdk::driver::DeviceInfo;
+use glucopipe_sdk::exporter::CommitReport;
 use glucopipe_sdk::ffi::guard::guard;
+use serde_json::Value;
 
 use super::blame;
 use super::conversation::{Conversation, Failure};
@@ -12,8 +14,12 @@ use super::engine::{Limits, RunSetup};
 use super::plan::PlannedSink;
 use super::watch::{Ended, watch};
 use crate::device::{Finder, Selector};
-use crate::host::{OpenDriver, Operation, check_exporter};
+use crate::host::{OpenDriver, OpenExporter, Operation, check_exporter};
+use crate::plugin::Component;
 use crate::problem::Problem;
+
+/// Who asks for work on a large data set waits for it, or stops it.
+const A_DAY: Duration = Duration::from_secs(86_400);
 
 /// Asks an exporter whether a sink could deliver; changes nothing. Returns its remarks.
 ///
@@ -38,6 +44,35 @@ pub fn check_target(sink: &PlannedSink, setup: &RunSetup) -> Result<Vec<String>,
         Ended::Abandoned => Err(blame::stuck(&sink.component, &sink.name)),
         Ended::NotStarted(cause) => Err(blame::not_started(&sink.name, cause)),
     }
+}
+
+/// Lets an exporter put in order what is at a destination: it commits without having been given readings.
+///
+/// # Errors
+/// Why it could not.
+pub fn tidy(
+    component: &Arc<Component>,
+    config: &Value,
+    setup: &RunSetup,
+) -> Result<CommitReport, Problem> {
+    let op = Arc::new(Operation::start(setup.operation(&component.id)));
+    let (opened, operation, config) = (component.clone(), op.clone(), config.clone());
+    let work = move || guard(|| OpenExporter::open(opened, operation, &config)?.commit());
+    let grace = Limits::default().grace;
+    let done = match watch(&component.id, op.cancel(), A_DAY, grace, work) {
+        Ended::Returned(done) => done.and_then(|committed| committed.report),
+        Ended::Abandoned => return Err(blame::stuck(component, &component.id)),
+        Ended::NotStarted(cause) => return Err(blame::not_started(&component.id, cause)),
+    };
+    done.map_err(|error| {
+        blame::exporter_failed(
+            component,
+            &error,
+            op.cancel(),
+            &component.id,
+            A_DAY.as_secs(),
+        )
+    })
 }
 
 /// What a meter said of itself.

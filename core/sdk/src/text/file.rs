@@ -9,7 +9,7 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use super::earlier::{Earlier, Stamp};
-use super::known::Known;
+use super::ids::Ids;
 use super::layout::Layout;
 use super::merge::Merge;
 use super::out::Out;
@@ -93,14 +93,15 @@ pub struct TextFile<L> {
     state: State,
     /// The file as it was when it was read.
     read: Option<Stamp>,
-    /// What an appended file has.
-    known: Known,
     /// Only count.
     dry: bool,
     offered: u64,
     delivered: u64,
     already_there: u64,
 }
+
+/// Is told how many rows are written, and says whether to go on.
+type Tick<'a> = &'a dyn Fn(u64) -> Result<()>;
 
 enum State {
     /// Nothing is on disk.
@@ -133,7 +134,6 @@ impl<L: Layout> TextFile<L> {
             layout,
             state: State::Fresh,
             read: None,
-            known: Known::default(),
             dry: false,
             offered: 0,
             delivered: 0,
@@ -238,79 +238,117 @@ impl<L: Layout> TextFile<L> {
     }
 
     /// Writes all readings; asks `tick`, with the rows written, whether to go on.
-    fn write_readings(
-        &mut self,
-        readings: &mut dyn Batches,
-        tick: &dyn Fn(u64) -> Result<()>,
-    ) -> Result<()> {
-        let mut out = self.take()?;
+    fn write_readings(&mut self, readings: &mut dyn Batches, tick: Tick<'_>) -> Result<()> {
+        let before = self.take()?;
         tick(self.delivered)?;
-        let mut merge = None;
+        let out = match self.mode {
+            Mode::Replace => self.replace(before, readings, tick),
+            Mode::Append => self.append(before, readings, tick),
+            Mode::Merge => self.merge(before, readings, tick),
+        }?;
+        self.state = out.map_or(State::Fresh, State::Begun);
+        Ok(())
+    }
+
+    fn replace(
+        &mut self,
+        mut out: Option<Out>,
+        readings: &mut dyn Batches,
+        tick: Tick<'_>,
+    ) -> Result<Option<Out>> {
         while let Some(batch) = readings.next_batch()? {
             for rows in slices(&batch) {
-                self.offered += rows.num_rows() as u64;
-                let mut open = match (out.take(), self.mode) {
-                    (before, Mode::Merge) if merge.is_none() => {
-                        merge = Some(Merge::new(self.earlier(before.as_ref())?));
-                        self.begin(None)?
-                    }
-                    (Some(out), _) => out,
-                    (None, Mode::Append) => self.begin_after_earlier(tick)?,
-                    (None, _) => self.begin(Some(&rows))?,
+                let mut open = match out.take() {
+                    Some(out) => out,
+                    None => self.begin(Some(&rows))?,
                 };
-                self.write_rows(&rows, merge.as_mut(), &mut open, tick)?;
+                self.offered += rows.num_rows() as u64;
+                self.delivered += self.layout.rows(&rows, &mut open.buffer)?;
                 open.flush()?;
                 tick(self.delivered)?;
                 out = Some(open);
             }
         }
-        if let (Some(merge), Some(out)) = (merge, &mut out) {
-            let replaced = merge.finish(out, &|| tick(self.delivered))?;
-            self.already_there += replaced;
-            self.delivered -= replaced;
-            out.flush()?;
-        }
-        self.state = out.map_or(State::Fresh, State::Begun);
-        Ok(())
+        Ok(out)
     }
 
-    fn write_rows(
+    /// Holds the readings, not the file: what is new is little, and what is there may be much.
+    fn append(
         &mut self,
-        rows: &RecordBatch,
-        merge: Option<&mut Merge>,
-        out: &mut Out,
-        tick: &dyn Fn(u64) -> Result<()>,
-    ) -> Result<()> {
-        let delivered = self.delivered;
-        self.delivered += match merge {
-            Some(merge) => merge.rows(rows, &mut self.layout, out, &|| tick(delivered))?,
-            None if self.mode == Mode::Append => {
-                let new = self.known.without(rows)?;
-                self.already_there += (rows.num_rows() - new.num_rows()) as u64;
-                self.layout.rows(&new, &mut out.buffer)?
+        before: Option<Out>,
+        readings: &mut dyn Batches,
+        tick: Tick<'_>,
+    ) -> Result<Option<Out>> {
+        let (mut batches, mut new) = (Vec::new(), Ids::default());
+        while let Some(batch) = readings.next_batch()? {
+            new.insert(&batch)?;
+            batches.push(batch);
+            tick(self.delivered)?;
+        }
+        let offered: usize = batches.iter().map(RecordBatch::num_rows).sum();
+        self.offered += offered as u64;
+        if offered == 0 {
+            return Ok(before);
+        }
+        let earlier = self.earlier(before.as_ref())?;
+        let mut out = self.begin(None)?;
+        if let Some(mut earlier) = earlier {
+            while let Some(key) = earlier.key() {
+                if new.remove(&key.reading_id) && new.is_empty() {
+                    self.already_there += offered as u64;
+                    return Ok(before);
+                }
+                out.buffer.extend_from_slice(earlier.row());
+                earlier.advance()?;
+                if out.is_full() {
+                    out.flush()?;
+                    tick(self.delivered)?;
+                }
             }
-            None => self.layout.rows(rows, &mut out.buffer)?,
-        };
-        Ok(())
+        }
+        for rows in batches.iter().flat_map(slices) {
+            let rest = new.only(&rows)?;
+            self.already_there += (rows.num_rows() - rest.num_rows()) as u64;
+            self.delivered += self.layout.rows(&rest, &mut out.buffer)?;
+            out.flush()?;
+            tick(self.delivered)?;
+        }
+        Ok(Some(out))
     }
 
-    /// A copy of the file that is there, or a new one.
-    fn begin_after_earlier(&mut self, tick: &dyn Fn(u64) -> Result<()>) -> Result<Out> {
-        let earlier = self.earlier(None)?;
-        let mut out = self.begin(None)?;
-        let Some(mut earlier) = earlier else {
-            return Ok(out);
-        };
-        while let Some(key) = earlier.key() {
-            self.known.insert(&key.reading_id);
-            out.buffer.extend_from_slice(earlier.row());
-            earlier.advance()?;
-            if out.is_full() {
+    fn merge(
+        &mut self,
+        before: Option<Out>,
+        readings: &mut dyn Batches,
+        tick: Tick<'_>,
+    ) -> Result<Option<Out>> {
+        let mut begun: Option<(Merge, Out)> = None;
+        while let Some(batch) = readings.next_batch()? {
+            for rows in slices(&batch) {
+                let (mut merge, mut out) = match begun.take() {
+                    Some(begun) => begun,
+                    None => {
+                        let merge = Merge::new(self.earlier(before.as_ref())?);
+                        (merge, self.begin(None)?)
+                    }
+                };
+                let delivered = self.delivered;
+                self.offered += rows.num_rows() as u64;
+                self.delivered +=
+                    merge.rows(&rows, &mut self.layout, &mut out, &|| tick(delivered))?;
                 out.flush()?;
                 tick(self.delivered)?;
+                begun = Some((merge, out));
             }
         }
-        Ok(out)
+        let Some((merge, mut out)) = begun else {
+            return Ok(before);
+        };
+        let replaced = merge.finish(&mut out, &|| tick(self.delivered))?;
+        self.already_there += replaced;
+        self.delivered -= replaced;
+        out.flush()?;
+        Ok(Some(out))
     }
 
     fn finish(&mut self) -> Result<CommitReport> {

@@ -9,7 +9,7 @@ mod cells;
 mod columns;
 mod earlier;
 mod file;
-mod known;
+mod ids;
 mod layout;
 mod merge;
 mod moment;

@@ -57,6 +57,12 @@ struct Small {
 /// # Errors
 /// When a file cannot be read, or the disk cannot do it; every reading is still there once then.
 pub(super) fn compact(op: &Op, staging: &mut Staging) -> Result<Merged> {
+    let merged = merge_all(op, staging);
+    let settled = staging.settle(Some(op));
+    merged.and_then(|merged| settled.map(|()| merged))
+}
+
+fn merge_all(op: &Op, staging: &mut Staging) -> Result<Merged> {
     let root = staging.root().to_owned();
     let files = folder::files(&root)?;
     let keys = folder::keys(&root, &files)?.unwrap_or_default();
@@ -116,7 +122,7 @@ impl Merge<'_> {
         merged.from += gone.len();
         merged.into += made.len();
         merged.bytes += made.iter().map(|one| one.bytes).sum::<u64>();
-        self.replace(made, gone)
+        self.swap(made, gone)
     }
 
     /// Whether there is nothing in the folder that cannot be in two folders at once.
@@ -183,23 +189,18 @@ impl Merge<'_> {
     }
 
     /// Shows the merged files instead of those that are in them.
-    fn replace(&mut self, made: Vec<Made>, gone: Vec<String>) -> Result<()> {
-        let swapped = self.swap(made, gone);
-        let settled = self.staging.settle();
-        swapped.and_then(|()| settled.map_err(|error| self.failed(&error)))
-    }
-
-    fn swap(&self, made: Vec<Made>, gone: Vec<String>) -> Result<()> {
-        let failed = |error: io::Error| self.failed(&error);
+    fn swap(&mut self, made: Vec<Made>, gone: Vec<String>) -> Result<()> {
         let folder = self.partition.folder(self.root);
-        let (new, note) = self.staging.swap();
+        let swap = self.staging.swap();
+        let new = &swap.folder;
+        let failed = |error: io::Error| self.failed(&error);
         let said = Note {
             partition: self.partition.0.clone(),
             merged: made.iter().map(|one| one.name.clone()).collect(),
             gone,
         };
-        said.write(&note).map_err(failed)?;
-        disk::make_folder(&new).map_err(failed)?;
+        said.write(&swap.note).map_err(failed)?;
+        disk::make_folder(new).map_err(failed)?;
         for one in made {
             disk::rename(&one.file, &new.join(one.name)).map_err(failed)?;
         }
@@ -210,9 +211,9 @@ impl Merge<'_> {
                     .map_err(|error| self.impossible("give a file a second name", &error))?;
             }
         }
-        same_rights(&folder, &new).map_err(failed)?;
-        disk::sync_folder(&new).map_err(failed)?;
-        disk::exchange(&folder, &new)
+        same_rights(&folder, new).map_err(failed)?;
+        disk::sync_folder(new).map_err(failed)?;
+        disk::exchange(&folder, new)
             .map_err(|error| self.impossible("swap two folders at once", &error))?;
         for folder in [folder.parent(), new.parent()].into_iter().flatten() {
             disk::sync_folder(folder).map_err(failed)?;

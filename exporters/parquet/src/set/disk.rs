@@ -4,6 +4,13 @@
 use std::fs::{self, File, OpenOptions};
 use std::io::{self, Write};
 use std::path::Path;
+use std::sync::mpsc::channel;
+use std::time::{Duration, Instant};
+
+use glucopipe_sdk::{Op, Result};
+
+/// How often one who waits looks whether the run was cancelled.
+pub(super) const LOOK: Duration = Duration::from_millis(100);
 
 /// Makes a folder for its owner alone; its parent is there.
 pub(super) fn make_folder(folder: &Path) -> io::Result<()> {
@@ -111,10 +118,27 @@ pub(super) fn sync_folder(folder: &Path) -> io::Result<()> {
     Ok(())
 }
 
+/// Lets time pass, unless the run is cancelled.
+pub(super) fn wait(op: &Op, time: Duration) -> Result<()> {
+    #[cfg(test)]
+    let time = steps::pass(time);
+    let (_nobody, message) = channel::<()>();
+    let until = Instant::now() + time;
+    loop {
+        op.check()?;
+        let left = until.saturating_duration_since(Instant::now());
+        if left.is_zero() {
+            return Ok(());
+        }
+        // Nobody sends.
+        let _ = message.recv_timeout(left.min(LOOK));
+    }
+}
+
 /// Before each change: nothing, but in tests.
 fn step() -> io::Result<()> {
     #[cfg(test)]
-    steps::take()?;
+    steps::change()?;
     Ok(())
 }
 
@@ -123,23 +147,33 @@ fn step() -> io::Result<()> {
 pub(super) mod steps {
     use std::cell::RefCell;
     use std::io;
+    use std::time::Duration;
 
-    /// Whether the next change may be made.
-    type Hook = Box<dyn FnMut() -> bool>;
+    /// What is about to happen.
+    #[derive(Clone, Copy, Debug, PartialEq, Eq)]
+    pub(in crate::set) enum Step {
+        /// A change of the disk.
+        Change,
+        /// Time passes.
+        Wait,
+    }
+
+    /// Whether it may happen.
+    type Hook = Box<dyn FnMut(Step) -> bool>;
 
     thread_local! {
         static HOOK: RefCell<Option<Hook>> = const { RefCell::new(None) };
     }
 
-    /// Does work, asking the hook before each change. Once it has said no it is not asked again, and no change
+    /// Does work, asking the hook before each step. Once it has said no it is not asked again, and no change
     /// is made any more: the process is dead.
     pub(in crate::set) fn watched<T>(
-        mut hook: impl FnMut() -> bool + 'static,
+        mut hook: impl FnMut(Step) -> bool + 'static,
         work: impl FnOnce() -> T,
     ) -> T {
         let mut alive = true;
-        HOOK.set(Some(Box::new(move || {
-            alive = alive && hook();
+        HOOK.set(Some(Box::new(move |step| {
+            alive = alive && hook(step);
             alive
         })));
         let done = work();
@@ -147,17 +181,27 @@ pub(super) mod steps {
         done
     }
 
-    pub(super) fn take() -> io::Result<()> {
-        // Taken out meanwhile, so that what the hook itself does is no step.
-        let Some(mut hook) = HOOK.take() else {
-            return Ok(());
-        };
-        let alive = hook();
-        HOOK.set(Some(hook));
-        if alive {
+    pub(super) fn change() -> io::Result<()> {
+        if ask(Step::Change) {
             Ok(())
         } else {
             Err(io::Error::other("the process is dead"))
         }
+    }
+
+    /// The time that is to be waited: in tests it has passed.
+    pub(super) fn pass(_: Duration) -> Duration {
+        ask(Step::Wait);
+        Duration::ZERO
+    }
+
+    fn ask(step: Step) -> bool {
+        // Taken out meanwhile, so that what the hook itself does is no step.
+        let Some(mut hook) = HOOK.take() else {
+            return true;
+        };
+        let alive = hook(step);
+        HOOK.set(Some(hook));
+        alive
     }
 }

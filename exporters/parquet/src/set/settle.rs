@@ -1,18 +1,26 @@
-//! The one folder that is swapped with a folder of the data set, and what becomes of it.
+//! Folders that are swapped with folders of the data set, and what becomes of them.
 //!
 //! A note says beforehand what is merged into what. So whoever comes after a kill can tell a folder that was
 //! to be swapped from one that was, and in that one the files that were merged from files that somebody else
 //! put there at the last moment: those go back.
+//!
+//! A folder that was swapped stays for a while: who was listing it would otherwise miss what is taken away
+//! meanwhile, without being told.
 
-use std::fs;
+use std::fs::{self, Metadata};
 use std::io;
-use std::path::Path;
+use std::path::{Path, PathBuf};
+use std::time::{Duration, SystemTime};
 
 use glucopipe_sdk::serde::{Deserialize, Serialize};
-use glucopipe_sdk::serde_json;
+use glucopipe_sdk::{Error, Op, Result, Status, serde_json};
 
 use super::disk;
+use super::staging::cannot_write;
 use crate::partition::Partition;
+
+/// Ending of notes.
+const NOTE: &str = "json";
 
 /// What is to happen to a folder of the data set.
 #[derive(Debug, Default, PartialEq, Eq, Deserialize, Serialize)]
@@ -41,32 +49,97 @@ impl Note {
     }
 }
 
-/// Takes the folder `left` away, whether it was swapped or not.
-pub(super) fn settle(left: &Path, note: &Path, root: &Path) -> io::Result<()> {
-    let said = fs::read(note).unwrap_or_default();
-    // Half a note is older than the folder.
-    let said: Note = serde_json::from_slice(&said).unwrap_or_default();
-    let live = Partition(said.partition.clone()).folder(root);
-    match fs::read_dir(left) {
-        Err(error) if error.kind() == io::ErrorKind::NotFound => {}
-        Err(error) => return Err(error),
-        Ok(entries) => {
-            let prepared = said.merged.iter().any(|name| left.join(name).exists());
-            for entry in entries {
-                let name = entry?.file_name();
-                let (here, there) = (left.join(&name), live.join(&name));
-                let merged = said.gone.iter().any(|gone| **gone == *name);
-                if prepared || merged || there.exists() || !live.is_dir() {
-                    disk::remove_file(&here)?;
-                } else {
-                    disk::rename(&here, &there)?;
-                }
-            }
-            disk::remove_folder(left)?;
+/// How long a folder stays after it was swapped: longer than it takes to list it.
+const GRACE: Duration = Duration::from_secs(1);
+
+/// A folder to swap with one of the data set.
+pub(super) struct Swap {
+    /// The folder.
+    pub(super) folder: PathBuf,
+    /// What is written down about it.
+    pub(super) note: PathBuf,
+}
+
+impl Swap {
+    /// The swap of this number.
+    pub(super) fn new(staging: &Path, number: u32) -> Self {
+        let named = |ending| staging.join(format!("{number}.{ending}"));
+        Self {
+            folder: named("swap"),
+            note: named(NOTE),
         }
     }
-    match disk::remove_file(note) {
-        Err(error) if error.kind() != io::ErrorKind::NotFound => Err(error),
-        _ => Ok(()),
+
+    /// All that are in a folder.
+    pub(super) fn all(staging: &Path) -> io::Result<Vec<Self>> {
+        let entries = fs::read_dir(staging)?.collect::<io::Result<Vec<_>>>()?;
+        let notes = entries.into_iter().map(|entry| entry.path());
+        let notes = notes.filter(|path| path.extension().is_some_and(|ending| ending == NOTE));
+        let swap = |note: PathBuf| Self {
+            folder: note.with_extension("swap"),
+            note,
+        };
+        Ok(notes.map(swap).collect())
     }
+
+    /// Takes the folder away, whether it was swapped or not; without an operation to wait in, only when it was
+    /// not.
+    ///
+    /// # Errors
+    /// As the disk says, or when the run was cancelled meanwhile.
+    pub(super) fn settle(&self, op: Option<&Op>, root: &Path) -> Result<()> {
+        let said = fs::read(&self.note).unwrap_or_default();
+        // Half a note is older than the folder.
+        let said: Note = serde_json::from_slice(&said).unwrap_or_default();
+        let swapped = !said
+            .merged
+            .iter()
+            .any(|name| self.folder.join(name).exists());
+        if swapped && let Ok(about) = fs::symlink_metadata(&self.folder) {
+            let Some(op) = op else {
+                let message = "a folder that was swapped may still be read";
+                return Err(Error::new(Status::Precondition, message));
+            };
+            disk::wait(op, GRACE.saturating_sub(age(&about)))?;
+        }
+        let failed = |error| cannot_write(&self.folder, &error);
+        self.empty(&said, swapped, root).map_err(failed)
+    }
+
+    fn empty(&self, said: &Note, swapped: bool, root: &Path) -> io::Result<()> {
+        let live = Partition(said.partition.clone()).folder(root);
+        match fs::read_dir(&self.folder) {
+            Err(error) if error.kind() == io::ErrorKind::NotFound => {}
+            Err(error) => return Err(error),
+            Ok(entries) => {
+                for entry in entries {
+                    let name = entry?.file_name();
+                    let (here, there) = (self.folder.join(&name), live.join(&name));
+                    let merged = said.gone.iter().any(|gone| **gone == *name);
+                    if !swapped || merged || there.exists() || !live.is_dir() {
+                        disk::remove_file(&here)?;
+                    } else {
+                        disk::rename(&here, &there)?;
+                    }
+                }
+                disk::remove_folder(&self.folder)?;
+            }
+        }
+        disk::remove_file(&self.note)
+    }
+}
+
+/// How long ago a folder got the place that it has.
+fn age(folder: &Metadata) -> Duration {
+    #[cfg(unix)]
+    let placed = {
+        use std::os::unix::fs::MetadataExt;
+        let seconds = u64::try_from(folder.ctime()).unwrap_or_default();
+        let nanos = u64::try_from(folder.ctime_nsec()).unwrap_or_default();
+        Some(SystemTime::UNIX_EPOCH + Duration::from_secs(seconds) + Duration::from_nanos(nanos))
+    };
+    #[cfg(not(unix))]
+    let placed = folder.modified().ok();
+    let age = placed.and_then(|placed| placed.elapsed().ok());
+    age.unwrap_or_default()
 }

@@ -9,22 +9,16 @@ use std::io;
 use std::path::{Path, PathBuf};
 use std::sync::mpsc::{RecvTimeoutError, channel};
 use std::thread;
-use std::time::Duration;
 
 use glucopipe_sdk::{Error, Op, Result, Status};
 
-use super::{disk, settle};
+use super::disk;
+use super::settle::Swap;
 
 /// Whose lock is the right to change the data set.
 const LOCK: &str = "lock";
-/// The folder that is swapped with one of the data set.
-const SWAP: &str = "swap";
-/// What is written down about it.
-const NOTE: &str = "swap.json";
 /// Ending of files in the making.
 const TEMPORARY: &str = "tmp";
-/// How often one who waits looks whether the run was cancelled.
-const LOOK: Duration = Duration::from_millis(100);
 
 /// The right to change a data set, and the place to prepare it.
 pub(super) struct Staging {
@@ -64,7 +58,7 @@ impl Staging {
             files: 0,
             _lock: lock,
         };
-        staging.sweep()?;
+        staging.sweep(Some(op))?;
         Ok(staging)
     }
 
@@ -79,21 +73,28 @@ impl Staging {
         self.folder.join(format!("{}.{TEMPORARY}", self.files))
     }
 
-    /// The folder to swap with one of the data set, and the note about it.
-    pub(super) fn swap(&self) -> (PathBuf, PathBuf) {
-        (self.folder.join(SWAP), self.folder.join(NOTE))
+    /// A new folder to swap with one of the data set.
+    pub(super) fn swap(&mut self) -> Swap {
+        self.files += 1;
+        Swap::new(&self.folder, self.files)
     }
 
-    /// Takes away what is left of a swap.
-    pub(super) fn settle(&self) -> io::Result<()> {
-        let (folder, note) = self.swap();
-        settle::settle(&folder, &note, &self.root)
+    /// Takes away the folders that were swapped, once nobody can be reading them any more, and those that were
+    /// not; without an operation only those.
+    ///
+    /// # Errors
+    /// As for [`Swap::settle`].
+    pub(super) fn settle(&self, op: Option<&Op>) -> Result<()> {
+        let swaps = Swap::all(&self.folder).map_err(|error| cannot_write(&self.folder, &error))?;
+        swaps
+            .iter()
+            .try_for_each(|swap| swap.settle(op, &self.root))
     }
 
     /// Takes away all that is in the making.
-    fn sweep(&self) -> Result<()> {
-        let swept = self.settle().and_then(|()| {
-            for entry in fs::read_dir(&self.folder)? {
+    fn sweep(&self, op: Option<&Op>) -> Result<()> {
+        let swept = fs::read_dir(&self.folder).and_then(|entries| {
+            for entry in entries {
                 let path = entry?.path();
                 if path.extension().is_some_and(|ending| ending == TEMPORARY) {
                     disk::remove_file(&path)?;
@@ -101,14 +102,15 @@ impl Staging {
             }
             Ok(())
         });
-        swept.map_err(|error| cannot_write(&self.folder, &error))
+        swept.map_err(|error| cannot_write(&self.folder, &error))?;
+        self.settle(op)
     }
 }
 
 impl Drop for Staging {
     fn drop(&mut self) {
         // What cannot be taken away now is taken away by the next run.
-        if self.sweep().is_ok() && cfg!(unix) {
+        if self.sweep(None).is_ok() && cfg!(unix) {
             let _ = disk::remove_file(&self.folder.join(LOCK));
             let _ = disk::remove_folder(&self.folder);
         }
@@ -223,7 +225,7 @@ fn wait(op: &Op, file: File) -> Result<io::Result<File>> {
     loop {
         op.progress(0, 0, "waiting for another run");
         op.check()?;
-        match locked.recv_timeout(LOOK) {
+        match locked.recv_timeout(disk::LOOK) {
             Ok(locked) => return Ok(locked),
             Err(RecvTimeoutError::Timeout) => {}
             Err(RecvTimeoutError::Disconnected) => {
@@ -233,7 +235,7 @@ fn wait(op: &Op, file: File) -> Result<io::Result<File>> {
     }
 }
 
-fn cannot_write(folder: &Path, error: &io::Error) -> Error {
+pub(super) fn cannot_write(folder: &Path, error: &io::Error) -> Error {
     Error::file(
         format!("cannot write in folder `{}`", folder.display()),
         error,

@@ -1,11 +1,11 @@
 //! A kill after every single step, and a reader between any two.
 
-use std::cell::{Cell, RefCell};
+use std::cell::Cell;
 use std::rc::Rc;
 
-use super::reader::{Seen, list, open, read};
+use super::reader::{Listing, Seen, list, open, read};
 use super::*;
-use crate::set::disk::steps;
+use crate::set::disk::steps::{self, Step};
 
 /// A data set with two small files in each of two partitions.
 fn begun(keys: &[Key]) -> Home {
@@ -52,32 +52,36 @@ fn between(seen: &[Row], least: &[Row], most: &[Row]) -> bool {
         && seen.iter().all(|row| most.contains(row))
 }
 
-/// How many steps work takes, with a reader at each of them, and one that lists at a step and reads at the next.
+/// How many steps work takes, with readers at each of them: one that lists and reads; one that reads what it has
+/// listed a step before; and those that began to list at any step since the last wait and list to the end now.
 fn steps_of(home: &Home, least: &[Row], most: &[Row], work: impl FnOnce()) -> usize {
     let steps = Rc::new(Cell::new(0));
-    let listed = RefCell::new(list(&home.root()));
     let (count, root) = (steps.clone(), home.root());
     let (least, most) = (least.to_vec(), most.to_vec());
+    let mut listed = list(&root);
+    let mut begun = Vec::new();
     steps::watched(
-        move || {
+        move |step| {
             count.set(count.get() + 1);
-            let Seen::Whole(seen) = read(&root) else {
-                panic!("nobody else is at work")
+            let check = |who: &str, seen: Seen| match seen {
+                Seen::Whole(seen) => {
+                    let whole = between(&seen, &least, &most);
+                    assert!(whole, "{who} at step {}: {seen:?}", count.get());
+                }
+                // What was listed before may be gone, and the reader is told so.
+                Seen::Gone => assert_ne!(who, "quick"),
             };
-            assert!(
-                between(&seen, &least, &most),
-                "before step {}: {seen:?}",
-                count.get()
-            );
-            // What was listed before is read as it was, or is seen to be gone.
-            if let Seen::Whole(seen) = open(&root, &listed.borrow()) {
-                assert!(
-                    between(&seen, &least, &most),
-                    "across step {}: {seen:?}",
-                    count.get()
-                );
+            check("quick", read(&root));
+            check("slow", open(&root, &listed));
+            listed = list(&root);
+            let lists: BTreeSet<_> = begun.iter().map(Listing::end).collect();
+            for list in lists.iter().filter(|list| **list != listed) {
+                check("slowest", open(&root, list));
             }
-            listed.replace(list(&root));
+            if step == Step::Wait {
+                begun.clear();
+            }
+            begun.push(Listing::begin(&root));
             true
         },
         work,
@@ -95,7 +99,7 @@ fn killed_everywhere(keys: &[Key], least: &[Row], most: &[Row], work: impl Fn(&H
     for last in 0..steps {
         let home = copy(&begun);
         let mut left = last;
-        let alive = move || {
+        let alive = move |_| {
             left = left.saturating_sub(1);
             left > 0
         };
@@ -151,10 +155,10 @@ fn what_others_put_there_at_the_last_moment_is_put_back() {
     let home = begun(&[]);
     let (stray, swapped) = (home.root().join("stray.txt"), Rc::new(Cell::new(false)));
     let (file, done) = (stray.clone(), swapped.clone());
-    let staging = home.folder.path().join(".lake.glucopipe/swap");
+    let staging = home.folder.path().join(".lake.glucopipe/2.swap");
     let merged = steps::watched(
-        move || {
-            // Links are made by then, and the folders are swapped soon.
+        move |_| {
+            // The merged file is in it, and the folders are swapped soon.
             if !done.get() && staging.exists() && fs::read_dir(&staging).unwrap().count() > 0 {
                 fs::write(&file, "mine").unwrap();
                 done.set(true);

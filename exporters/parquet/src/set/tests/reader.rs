@@ -41,8 +41,46 @@ pub(super) fn list(root: &Path) -> Vec<PathBuf> {
             }
         }
     }
-    found.retain(|path| path.extension().is_some_and(|ending| ending == "parquet"));
-    found
+    only_data(found)
+}
+
+/// A listing that takes its time: every folder is open, and no name was read yet.
+pub(super) struct Listing(Vec<(PathBuf, File)>);
+
+impl Listing {
+    /// Opens all folders.
+    pub(super) fn begin(root: &Path) -> Self {
+        let mut open = Vec::new();
+        let mut folders = vec![root.to_path_buf()];
+        while let Some(folder) = folders.pop() {
+            let Ok(handle) = File::open(&folder) else {
+                continue;
+            };
+            for entry in fs::read_dir(&folder).unwrap() {
+                folders.extend(Some(entry.unwrap().path()).filter(|path| path.is_dir()));
+            }
+            open.push((folder, handle));
+        }
+        Self(open)
+    }
+
+    /// Reads the names in them, wherever the folders are by now.
+    pub(super) fn end(&self) -> Vec<PathBuf> {
+        let mut found = Vec::new();
+        for (folder, handle) in &self.0 {
+            for entry in rustix::fs::Dir::read_from(handle).unwrap() {
+                let entry = entry.unwrap();
+                found.push(folder.join(entry.file_name().to_str().unwrap()));
+            }
+        }
+        only_data(found)
+    }
+}
+
+fn only_data(mut files: Vec<PathBuf>) -> Vec<PathBuf> {
+    files.retain(|path| path.extension().is_some_and(|ending| ending == "parquet"));
+    files.sort();
+    files
 }
 
 /// Reads files that were found before.
