@@ -11,6 +11,7 @@ mod exchanges;
 mod expected;
 mod faults;
 mod hostile;
+mod incremental;
 mod journal;
 mod lakes;
 mod messages;

@@ -319,16 +319,20 @@ typedef struct gp_driver {
    * ("2026-05-30T18:05:00"), clock_resolution_s, clock_read_us (gp_time.utc_us when it arrived), extra (an
    * object). What the meter does not say is left out. The caller releases *out. */
   gp_status(GP_CALL* info)(gp_session*, const gp_op*, gp_string* out, gp_error*);
-  /* [serial] All stored readings, in the meter's order, oldest first. query is a JSON object or NULL. *out is
-   * the caller's to release; it borrows the session and op until then. A stream that got something verified
-   * gives it and ends normally, and read_report says what is missing; an error means that the rest is
-   * unusable. */
+  /* [serial] All stored readings, in the meter's order, oldest first. *out is the caller's to release; it
+   * borrows the session and op until then. A stream that got something verified gives it and ends normally,
+   * and read_report says what is missing; an error means that the rest is unusable.
+   * query is NULL for all, or a JSON object that a driver may ignore:
+   *   known      object: for a serial, raw (hexadecimal) of some of the newest records that the host keeps of
+   *              that meter. It keeps all that are older than one of them as well: a driver may leave unread a
+   *              record that it proves to be one of these, and what is older */
   gp_status(GP_CALL* read)(gp_session*, const gp_op*, const char* query, struct ArrowArrayStream* out,
                            gp_error*);
   /* [serial] What the last read found, after its stream has ended or was released, as a JSON object:
    *   complete   boolean
    *   reasons    array of texts: why it is not complete
    *   expected   number of records the meter said it holds, or null
+   *   known      number of records left unread because of query.known
    *   set_aside  array of {position, reason, raw (hexadecimal)}: records that could not be decoded
    *   counts     object of numbers, the driver's own (naks, repeats, exchanges ...)
    *   notes      array of texts, without readings: unknown markers and the like

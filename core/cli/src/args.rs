@@ -103,6 +103,9 @@ pub(crate) struct Run {
     /// Do everything but write and send
     #[arg(long)]
     pub(crate) dry_run: bool,
+    /// Read all that a meter holds, also what the journal has
+    #[arg(long)]
+    pub(crate) full: bool,
     /// Wait this long for a meter to be attached, as in 30s, 10m or 2h
     #[arg(long, value_name = "DURATION", value_parser = duration)]
     pub(crate) wait: Option<Duration>,

@@ -1,5 +1,7 @@
 //! Drivers: meters in.
 
+use std::collections::BTreeMap;
+
 use chrono::NaiveDateTime;
 use schemars::JsonSchema;
 use serde::de::DeserializeOwned;
@@ -112,7 +114,32 @@ pub trait Download: Send {
 /// Which readings are wanted; a driver may read more.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Deserialize, Serialize)]
 #[serde(default)]
-pub struct Query {}
+pub struct Query {
+    /// By serial without blanks: [`Reading::raw`] of some of the newest records that the host keeps of a
+    /// meter, hexadecimal. It keeps all that are older than one of them as well, so a driver that reads the
+    /// newest record first may stop at one it proves to be the same, and say so in [`ReadReport::known`].
+    pub known: BTreeMap<String, Vec<String>>,
+}
+
+impl Query {
+    /// The newest records that the host keeps of a meter.
+    pub fn known(&self, serial: &str) -> Vec<Vec<u8>> {
+        let texts = self.known.get(serial).into_iter().flatten();
+        texts.filter_map(|text| bytes(text)).collect()
+    }
+}
+
+/// The bytes of hexadecimal digits.
+fn bytes(text: &str) -> Option<Vec<u8>> {
+    let digit = |digit: &u8| char::from(*digit).to_digit(16);
+    let pairs = text.as_bytes().chunks(2);
+    pairs
+        .map(|pair| match pair {
+            [high, low] => u8::try_from(digit(high)? << 4 | digit(low)?).ok(),
+            _ => None,
+        })
+        .collect()
+}
 
 /// A meter's clock.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -184,12 +211,14 @@ impl SetAside {
 #[derive(Clone, Debug, Default, PartialEq, Eq, Deserialize, Serialize)]
 #[serde(default)]
 pub struct ReadReport {
-    /// Everything the meter holds was read and verified.
+    /// Everything the meter holds was read and verified, apart from what the host keeps.
     pub complete: bool,
     /// Why it is not complete.
     pub reasons: Vec<String>,
     /// Number of records the meter said it holds.
     pub expected: Option<u64>,
+    /// Records left unread, because the host keeps them: see [`Query::known`].
+    pub known: u64,
     /// Records that could not be decoded.
     pub set_aside: Vec<SetAside>,
     /// The driver's own numbers: `naks`, `repeats`, `exchanges`.

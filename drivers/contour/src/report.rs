@@ -22,6 +22,7 @@ pub(crate) fn report(tally: &Tally, traffic: Traffic, decoded: Decoded) -> ReadR
         complete: reasons.is_empty(),
         reasons,
         expected: tally.declared.map(u64::from),
+        known: 0,
         counts: counts(&tally, traffic, decoded.set_aside.len()),
         notes: notes(&tally, traffic, &decoded),
         set_aside: decoded.set_aside,

@@ -2,20 +2,22 @@
 //!
 //! The meter gives the newest record first, at index 0, and moves all up by one when a test is taken
 //! meanwhile; a record then comes twice or the number of records differs, and the read begins again, once.
-//! Readings are handed out when that is known, oldest first.
+//! Readings are handed out when that is known, oldest first. A pass ends at a record that the host keeps, when
+//! all its bytes are the same: what is older is kept as well.
 
 use std::collections::HashSet;
 use std::vec;
 
-use glucopipe_sdk::driver::{DeviceInfo, Download, ReadReport};
+use glucopipe_sdk::driver::{DeviceInfo, Download, Query, ReadReport};
 use glucopipe_sdk::reading::Reading;
 use glucopipe_sdk::{Level, Op, Result, Status};
 
-use crate::device;
+use crate::device::{self, normalised};
 use crate::lifescan::epoch::Epoch;
 use crate::meter::{Failure, LOG, Meter};
 use crate::protocol::command::Command;
-use crate::protocol::reply;
+use crate::protocol::record::Record;
+use crate::protocol::reply::{self, Reply};
 use crate::reading::{Decoded, Kept, Unreadable, is_clock_set};
 use crate::report::{Course, report};
 
@@ -28,6 +30,8 @@ const ASKS: u32 = 2;
 #[derive(Debug, Default)]
 struct Pass {
     expected: u16,
+    /// Records left unread.
+    known: u16,
     kept: Vec<Kept>,
     unreadable: Vec<Unreadable>,
     /// Counters and times of the records.
@@ -46,6 +50,8 @@ enum Verdict {
 pub(crate) struct VerioDownload<'s> {
     meter: &'s mut Meter,
     device: DeviceInfo,
+    /// The newest records that the host keeps.
+    known: Vec<Record>,
     pass: Pass,
     restarts: u32,
     /// All was asked for that is to be asked for.
@@ -55,12 +61,19 @@ pub(crate) struct VerioDownload<'s> {
 
 impl<'s> VerioDownload<'s> {
     /// Starts a read: asks the meter what it is and how much it holds.
-    pub(crate) fn start(op: &Op, meter: &'s mut Meter) -> Result<Self> {
+    pub(crate) fn start(op: &Op, meter: &'s mut Meter, query: &Query) -> Result<Self> {
         let device = device::info(op, meter)?;
+        let known = query.known(&normalised(&device.serial));
+        let known = known.iter().filter_map(|packet| {
+            let reply = Reply::parse(&[], packet).ok()?;
+            reply::record(reply.data).ok()
+        });
+        let known = known.collect();
         let expected = device.record_count.and_then(|count| count.try_into().ok());
         Ok(Self {
             meter,
             device,
+            known,
             pass: Pass::new(expected.unwrap_or(0)),
             restarts: 0,
             over: false,
@@ -114,6 +127,11 @@ impl<'s> VerioDownload<'s> {
             if self.record(op, index)? == Verdict::Moved {
                 return Ok(Verdict::Moved);
             }
+            if self.is_kept(index) {
+                self.pass.kept.pop();
+                self.pass.known = expected - index;
+                break;
+            }
         }
         op.progress(expected.into(), expected.into(), "reading");
         match self.meter.ask(op, Command::RecordCount, reply::count) {
@@ -126,6 +144,15 @@ impl<'s> VerioDownload<'s> {
                 Ok(Verdict::Steady)
             }
         }
+    }
+
+    /// Whether the record at an index was read, and is one that the host keeps.
+    fn is_kept(&self, index: u16) -> bool {
+        let last = self.pass.kept.last().filter(|kept| kept.index == index);
+        last.is_some_and(|last| {
+            let mut known = self.known.iter();
+            known.any(|known| known.is_same(&last.record))
+        })
     }
 
     /// Reads one record. One that came before is asked for again, because a register may be stale.
@@ -167,6 +194,7 @@ impl<'s> VerioDownload<'s> {
             .and_then(|clock| Epoch::Year2000.seconds(clock));
         let mut course = Course {
             expected: pass.expected,
+            known: pass.known,
             unreadable: pass.unreadable.len(),
             reasons: pass.reasons,
             restarts: self.restarts,

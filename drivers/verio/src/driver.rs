@@ -53,9 +53,9 @@ impl Session for VerioSession {
         device::info(op, &mut self.meter)
     }
 
-    fn read<'s>(&'s mut self, op: &Op, _query: &Query) -> Result<Box<dyn Download + 's>> {
+    fn read<'s>(&'s mut self, op: &Op, query: &Query) -> Result<Box<dyn Download + 's>> {
         self.meter.begin(op)?;
-        Ok(Box::new(VerioDownload::start(op, &mut self.meter)?))
+        Ok(Box::new(VerioDownload::start(op, &mut self.meter, query)?))
     }
 
     fn clock(&mut self, op: &Op) -> Result<Clock> {

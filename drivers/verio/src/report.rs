@@ -11,6 +11,8 @@ use crate::reading::Decoded;
 pub(crate) struct Course {
     /// Number of records the meter said it holds.
     pub(crate) expected: u16,
+    /// Records left unread, because the host keeps them.
+    pub(crate) known: u16,
     /// Records that could not be read.
     pub(crate) unreadable: usize,
     /// Why it is not complete, apart from those.
@@ -36,6 +38,7 @@ pub(crate) fn report(course: Course, traffic: Traffic, decoded: Decoded) -> Read
         complete: reasons.is_empty(),
         reasons,
         expected: Some(course.expected.into()),
+        known: course.known.into(),
         set_aside: decoded.set_aside,
         counts,
         notes,

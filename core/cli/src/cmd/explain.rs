@@ -92,6 +92,7 @@ fn reading(context: &Context, args: &Explain, id: &str) -> Done {
                 pipeline,
                 transcript: None,
                 replay: None,
+                full: false,
             };
             Some(trace(plan, &context.setup(None, true)?, &keep, &life)?)
         }

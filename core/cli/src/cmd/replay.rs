@@ -47,6 +47,7 @@ pub(super) fn replay(context: &Context, args: &args::Replay) -> Done {
             again: args.all,
             since,
         }),
+        full: false,
     };
     let finder = context.finder(&opened.registry);
     let mut report = engine::run_kept(plan, &mut opened.loaded, &finder, &setup, keep);

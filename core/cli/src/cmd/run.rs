@@ -102,6 +102,7 @@ pub(super) fn run(context: &Context, args: &Run) -> Done {
         pipeline: pipeline_file(&args.pipeline.pipeline),
         transcript: args.record.clone(),
         replay: None,
+        full: args.full,
     };
     let mut report = engine::run_kept(plan, &mut opened.loaded, &finder, &setup, keep);
     if let Some(printed) = printed {
@@ -300,20 +301,20 @@ fn failed(problem: Option<&Problem>) -> String {
 fn summarise(context: &Context, report: &RunReport) {
     let say = |line: String| context.output.note(&line);
     for source in &report.sources {
+        let readings = match source.known {
+            0 => count(source.read, "reading"),
+            _ => count(source.read, "new reading"),
+        };
         let what = match source.status {
             SourceStatus::Failed => failed(source.error.as_ref()),
             SourceStatus::Incomplete => {
-                format!(
-                    "{} from {}, incomplete",
-                    count(source.read, "reading"),
-                    source.model
-                )
+                format!("{readings} from {}, incomplete", source.model)
             }
             SourceStatus::Complete => {
-                format!("{} from {}", count(source.read, "reading"), source.model)
+                format!("{readings} from {}", source.model)
             }
             SourceStatus::Replayed => {
-                format!("{} from the journal", count(source.read, "reading"))
+                format!("{readings} from the journal")
             }
         };
         let read = matches!(
@@ -324,6 +325,10 @@ fn summarise(context: &Context, report: &RunReport) {
             new if !read || new == source.read => String::new(),
             0 => ", none new".to_owned(),
             new => format!(", {new} new"),
+        };
+        let known = match source.known {
+            0 => String::new(),
+            known => format!(", {known} known"),
         };
         let aside = match source.rejected {
             0 => String::new(),
@@ -336,7 +341,7 @@ fn summarise(context: &Context, report: &RunReport) {
                 format!(", clock {}", offset(seconds))
             }
         });
-        say(format!("{}: {what}{new}{aside}{clock}", source.name));
+        say(format!("{}: {what}{new}{known}{aside}{clock}", source.name));
     }
     for sink in &report.sinks {
         let what = match (&sink.error, report.dry_run) {

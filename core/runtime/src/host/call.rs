@@ -12,14 +12,14 @@ use arrow::array::RecordBatch;
 use arrow::datatypes::SchemaRef;
 use chrono::{DateTime, NaiveDateTime};
 use glucopipe_abi as abi;
-use glucopipe_sdk::driver::{Clock as MeterClock, DeviceInfo, ReadReport};
+use glucopipe_sdk::driver::{Clock as MeterClock, DeviceInfo, Query, ReadReport};
 use glucopipe_sdk::exporter::{CommitReport, Preview, Wants};
 use glucopipe_sdk::ffi::{call, call_for_text};
 use glucopipe_sdk::schema::column_named;
 use glucopipe_sdk::stream::{Batches, Import, export};
 use glucopipe_sdk::{Error, Status};
 use serde::de::DeserializeOwned;
-use serde_json::Value;
+use serde_json::{Value, json};
 
 use super::operation::Operation;
 use crate::plugin::Component;
@@ -98,25 +98,19 @@ impl OpenDriver {
         parse("description of the meter", &text)
     }
 
-    /// Starts reading all records.
+    /// Starts reading the records that a query asks for: all of them, if there is none.
     ///
     /// # Errors
     /// As the driver says.
-    pub fn read(&mut self) -> Result<ReadStream<'_>, Error> {
+    pub fn read(&mut self, query: Option<&Query>) -> Result<ReadStream<'_>, Error> {
         let read = self.component.driver().and_then(|table| table.read);
         let read = read.ok_or_else(|| lacks("read"))?;
+        let query = query.map(|query| config_text(&json!(query)));
+        let query = query.as_ref().map_or(ptr::null(), |text| text.as_ptr());
         let mut stream = abi::ArrowArrayStream::EMPTY;
         let started = call(|error| {
             // SAFETY: session and operation are alive; out-parameters are zeroed and ours.
-            unsafe {
-                read(
-                    self.session,
-                    self.op.raw(),
-                    ptr::null(),
-                    &raw mut stream,
-                    error,
-                )
-            }
+            unsafe { read(self.session, self.op.raw(), query, &raw mut stream, error) }
         });
         // SAFETY: ours now, on success; on failure it is released or zeroed, and only then released.
         let stream = unsafe { Import::new(stream) };

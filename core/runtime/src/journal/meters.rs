@@ -1,8 +1,10 @@
 //! The meters that a journal knows, for people.
 
+use std::collections::BTreeMap;
+
 use serde::Serialize;
 
-use super::Journal;
+use super::{Journal, MeterKey};
 use crate::problem::Problem;
 
 /// A meter that was read.
@@ -24,7 +26,48 @@ pub struct Meter {
     pub here: bool,
 }
 
+/// So many of the newest readings of a session are shown to a driver: a person may have marked some with a
+/// meal since, which makes them other records.
+const NEWEST: u32 = 8;
+/// Of so many sessions: the latest may have brought what is older, after one that was cut off.
+const SESSIONS: u32 = 3;
+
 impl Journal {
+    /// By the serial of each meter of a driver: the bytes of its newest readings, hexadecimal.
+    ///
+    /// What the meter held below any of them is kept as well: readings are taken up to its latest complete
+    /// read only.
+    ///
+    /// # Errors
+    /// When the journal cannot be read.
+    pub fn newest(&self, family: &str) -> Result<BTreeMap<String, Vec<String>>, Problem> {
+        let sessions = "SELECT session FROM sessions WHERE meter = ?1 AND new > 0 AND session <= \
+                        (SELECT max(session) FROM sessions WHERE meter = ?1 AND complete) \
+                        ORDER BY session DESC LIMIT ?2";
+        let newest = "SELECT lower(hex(raw)) FROM readings WHERE session = ? AND raw IS NOT NULL \
+                      ORDER BY position DESC LIMIT ?";
+        self.read(|sqlite| {
+            let mut meters = sqlite.prepare("SELECT serial, meter FROM meters WHERE driver = ?")?;
+            let meters = meters.query_map([family], |row| Ok((row.get(0)?, row.get(1)?)))?;
+            let (mut sessions, mut newest) = (sqlite.prepare(sessions)?, sqlite.prepare(newest)?);
+            let mut known = BTreeMap::new();
+            for meter in meters {
+                let (serial, meter): (String, MeterKey) = meter?;
+                let mut frames: Vec<String> = Vec::new();
+                for session in sessions.query_map((meter, SESSIONS), |row| row.get(0))? {
+                    let session: i64 = session?;
+                    for frame in newest.query_map((session, NEWEST), |row| row.get(0))? {
+                        frames.push(frame?);
+                    }
+                }
+                if !frames.is_empty() {
+                    known.insert(serial, frames);
+                }
+            }
+            Ok(known)
+        })
+    }
+
     /// All meters by serial; `pipeline` is the file that [`Meter::here`] is about.
     ///
     /// # Errors
@@ -58,6 +101,31 @@ impl Journal {
 #[cfg(test)]
 mod tests {
     use super::super::testing::{home, read, session};
+
+    /// Readings of a complete read, and of one before it; none of a read that may have left out older ones.
+    #[test]
+    fn the_newest_readings_are_those_below_which_nothing_is_missing() {
+        let mut home = home();
+        assert!(home.journal.newest("verio").unwrap().is_empty());
+        let mut part = session("ABC123");
+        part.complete = false;
+        home.journal
+            .record(&part, &read(&part, &[(5, 41)]), &[])
+            .unwrap();
+        assert!(home.journal.newest("verio").unwrap().is_empty());
+        let whole = session("ABC123");
+        let rows: Vec<(u64, u32)> = (1..=5).map(|number| (number, 41)).collect();
+        home.journal
+            .record(&whole, &read(&whole, &rows), &[])
+            .unwrap();
+        let known = home.journal.newest("verio").unwrap();
+        assert_eq!(known["ABC123"].len(), 5);
+        home.journal
+            .record(&part, &read(&part, &[(7, 41)]), &[])
+            .unwrap();
+        assert_eq!(home.journal.newest("verio").unwrap(), known);
+        assert!(home.journal.newest("contour").unwrap().is_empty());
+    }
 
     #[test]
     fn meters_come_with_their_latest_word_and_all_their_readings() {

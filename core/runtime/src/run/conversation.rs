@@ -62,6 +62,7 @@ impl Conversation {
                 config: json!({}),
                 label,
                 transport,
+                query: None,
                 timeout_secs: DEFAULT_TIMEOUT_SECS,
                 op: Arc::new(Operation::start(operation)),
                 clock: setup.clock.clone(),

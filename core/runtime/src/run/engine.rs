@@ -306,6 +306,10 @@ impl Engine<'_> {
         }
         let label = device.label.clone();
         let transport = device.transport();
+        let query = match &self.keep {
+            Some(keep) => keep.query(&component.id, transport)?,
+            None => None,
+        };
         let mut setup = self.setup.operation(&source.name);
         setup.device = Some(device);
         Ok(SourceJob {
@@ -314,6 +318,7 @@ impl Engine<'_> {
             config: config.expose().clone(),
             label,
             transport,
+            query,
             timeout_secs: source.timeout_secs,
             op: Arc::new(Operation::start(setup)),
             clock: self.setup.clock.clone(),

@@ -8,6 +8,7 @@ use std::path::{Path, PathBuf};
 use arrow::array::{BooleanArray, RecordBatch};
 use arrow::compute::filter_record_batch;
 use glucopipe_sdk::batch::Texts;
+use glucopipe_sdk::driver::Query;
 use glucopipe_sdk::exporter::Wants;
 use sha2::{Digest, Sha256};
 use uuid::Uuid;
@@ -28,6 +29,8 @@ pub struct Keep<'j> {
     pub transcript: Option<PathBuf>,
     /// Read no meter: deliver what the journal has.
     pub replay: Option<Replay>,
+    /// Read all that a meter holds, also what the journal has.
+    pub full: bool,
 }
 
 /// What to deliver from the journal.
@@ -115,6 +118,17 @@ pub(super) fn upstream<'a>(
 }
 
 impl Keep<'_> {
+    /// What need not be read of the meters of a driver. A recording is to be of a whole read, and so is what
+    /// is read from one.
+    pub(super) fn query(&self, family: &str, transport: &str) -> Result<Option<Query>, Problem> {
+        let recorded = self.transcript.is_some() || matches!(transport, "file" | "replay");
+        if self.full || recorded {
+            return Ok(None);
+        }
+        let known = self.journal.newest(family)?;
+        Ok((!known.is_empty()).then_some(Query { known }))
+    }
+
     /// The source of this pipeline, as the journal knows it.
     pub(super) fn key(&self, source: &PlannedSource) -> SourceKey {
         SourceKey {

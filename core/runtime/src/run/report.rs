@@ -56,6 +56,8 @@ pub struct SourceReport {
     pub reasons: Vec<String>,
     /// Records the meter said it holds.
     pub expected: Option<u64>,
+    /// Records left unread, because the journal has them.
+    pub known: u64,
     /// Readings read.
     pub read: u64,
     /// Readings that no earlier run has seen.

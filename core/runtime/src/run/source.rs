@@ -5,7 +5,7 @@ use std::time::Instant;
 
 use arrow::array::RecordBatch;
 use chrono::{DateTime, NaiveDateTime, TimeDelta};
-use glucopipe_sdk::driver::{DeviceInfo, ReadReport};
+use glucopipe_sdk::driver::{DeviceInfo, Query, ReadReport};
 use glucopipe_sdk::stream::Batches;
 use glucopipe_sdk::{Error, Status};
 use serde_json::Value;
@@ -34,6 +34,8 @@ pub struct SourceJob {
     pub label: String,
     /// How it is reached: `hid`, `scsi`, `serial`, `file`, `virtual`, `replay`.
     pub transport: &'static str,
+    /// What need not be read, because it is kept.
+    pub query: Option<Query>,
     /// Seconds until it is given up.
     pub timeout_secs: u64,
     /// The operation, bound to the device.
@@ -133,7 +135,7 @@ impl SourceJob {
         let blame = |error: Error| self.blame(&error);
         let broken = |what: String| blame::broken(&self.component, &what);
         let read_at_us = self.op.time().utc_us();
-        let mut stream = driver.read().map_err(blame)?;
+        let mut stream = driver.read(self.query.as_ref()).map_err(blame)?;
         let mut device = check_schema(&stream.schema()).map_err(broken)?;
         device.serial = normalise_serial(&device.serial);
         let mut intake = Intake::new(Origin {
@@ -208,13 +210,16 @@ impl SourceJob {
             self.op
                 .debug(format!("{exchanges} exchanges for {arrived} records"));
         }
+        let known = match &self.query {
+            Some(_) => report.known,
+            None => 0,
+        };
         // The driver's own word is not enough: the records are counted here as well.
-        if let Some(expected) = report.expected.filter(|expected| *expected > arrived)
+        let there = arrived.saturating_add(known);
+        if let Some(expected) = report.expected.filter(|expected| *expected > there)
             && report.complete
         {
-            reasons.push(format!(
-                "the meter holds {expected} records, {arrived} came"
-            ));
+            reasons.push(format!("the meter holds {expected} records, {there} came"));
         }
         let complete = report.complete && reasons.is_empty();
         // Nothing but records set aside must not replace what is at the destination.
@@ -279,6 +284,7 @@ impl SourceJob {
             },
             reasons,
             expected: report.expected,
+            known,
             read,
             new: read,
             rejected: set_aside.len() as u64,
@@ -297,7 +303,7 @@ impl SourceJob {
             read_at_us,
             clock_offset_s: report.clock_offset_s,
             transport: self.transport.to_owned(),
-            whole: true,
+            whole: known == 0,
             complete,
             reasons: report.reasons.clone(),
             expected: report.expected,
@@ -349,6 +355,7 @@ pub fn replayed_source(name: &str) -> SourceReport {
         status: SourceStatus::Replayed,
         reasons: Vec::new(),
         expected: None,
+        known: 0,
         read: 0,
         new: 0,
         rejected: 0,

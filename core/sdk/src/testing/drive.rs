@@ -11,7 +11,7 @@ use serde::de::DeserializeOwned;
 use serde_json::Value;
 
 use super::sample::feed;
-use crate::driver::{Clock, DeviceInfo, Driver, ReadReport};
+use crate::driver::{Clock, DeviceInfo, Driver, Query, ReadReport};
 use crate::error::{Error, Result, Status};
 use crate::exporter::{CommitReport, Exporter, Preview, Wants};
 use crate::ffi::{call, call_for_text, driver, exporter, transform};
@@ -108,11 +108,17 @@ impl<D: Driver> TestSession<D> {
     /// # Errors
     /// As the driver says.
     pub fn stream(&mut self) -> Result<TestStream<'_>> {
+        self.start(None)
+    }
+
+    fn start(&mut self, query: Option<&Query>) -> Result<TestStream<'_>> {
         let read = Self::TABLE.read.ok_or_else(lacking)?;
+        let query = query.map(|query| text(&serde_json::json!(query).to_string()));
+        let query = query.as_ref().map_or(ptr::null(), |query| query.as_ptr());
         let mut stream = abi::ArrowArrayStream::EMPTY;
         call(|error| {
             // SAFETY: session and operation are alive, both out-parameters ours and zeroed.
-            unsafe { read(self.session, self.op, ptr::null(), &raw mut stream, error) }
+            unsafe { read(self.session, self.op, query, &raw mut stream, error) }
         })?;
         // SAFETY: the driver filled it, and it is moved away.
         let stream = unsafe { Import::new(stream) }?;
@@ -127,7 +133,19 @@ impl<D: Driver> TestSession<D> {
     /// # Errors
     /// When the read did not even start.
     pub fn read(&mut self) -> Result<Read> {
-        let mut stream = self.stream()?;
+        self.read_within(None)
+    }
+
+    /// Reads what a query asks for.
+    ///
+    /// # Errors
+    /// When the read did not even start.
+    pub fn read_for(&mut self, query: &Query) -> Result<Read> {
+        self.read_within(Some(query))
+    }
+
+    fn read_within(&mut self, query: Option<&Query>) -> Result<Read> {
+        let mut stream = self.start(query)?;
         let device = stream.device()?;
         let mut batches = Vec::new();
         let error = loop {

@@ -4,4 +4,5 @@ mod changes;
 mod fake;
 mod faults;
 mod identification;
+mod known;
 mod reads;
