@@ -8,12 +8,14 @@ mod build;
 mod crash;
 mod meeting;
 mod process;
+mod weather;
 mod workspace;
 
 pub use build::{Built, build};
 pub use crash::{Dice, End, Moment, has_temporary, kill_at};
 pub use meeting::Meeting;
 pub use process::{Finished, Running};
+pub use weather::{ENDED, Weather};
 pub use workspace::Workspace;
 
 /// Longest time that a child or a plugin may take before the test fails.

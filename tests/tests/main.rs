@@ -22,3 +22,4 @@ mod support;
 mod table;
 mod text_files;
 mod verio;
+mod weather;

@@ -285,6 +285,13 @@ impl Site {
         self.shared.lock().instead = fault;
     }
 
+    /// Forgets all faults that were planned.
+    pub fn clear(&self) {
+        let mut shared = self.shared.lock();
+        shared.faults.clear();
+        shared.instead = None;
+    }
+
     /// Stores documents as another program would, by API 1.
     ///
     /// # Panics

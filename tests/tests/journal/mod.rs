@@ -8,6 +8,7 @@ mod storm;
 mod upkeep;
 
 use std::collections::BTreeSet;
+use std::process::Command;
 
 use glucopipe_tests::{Finished, Running, Workspace};
 use serde_json::Value;
@@ -63,11 +64,15 @@ impl Home {
     }
 
     fn start_at(&self, now: &str, arguments: &[&str]) -> Running {
+        Running::start(&mut self.command_at(now, arguments))
+    }
+
+    fn command_at(&self, now: &str, arguments: &[&str]) -> Command {
         let plugins = self.workspace.plugins().display().to_string();
         let all = [&["--plugin-dir", &plugins], arguments].concat();
         let mut command = self.workspace.command(&all);
         command.env("GLUCOPIPE_CLOCK", now);
-        Running::start(&mut command)
+        command
     }
 
     fn run(&self, arguments: &[&str]) -> Finished {
