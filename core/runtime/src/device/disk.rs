@@ -1,10 +1,14 @@
 //! A disk that may be a meter: what is known of it, and by which way it is reached.
 
+use std::path::PathBuf;
+use std::sync::Arc;
 use std::time::Duration;
 
 use super::access::{self, Node};
 use super::mounts::mounted;
+use super::place;
 use super::udev;
+use crate::transport::hold::Hold;
 use crate::transport::link::{LinkContext, LinkError};
 use crate::transport::scsi::bulk_only::BulkOnly;
 #[cfg(target_os = "linux")]
@@ -246,8 +250,21 @@ impl Chosen {
         picked.map_err(|refusal| (refusal, nodes))
     }
 
-    /// Opens it by the way that is open now.
-    pub(super) fn open(&self, context: &LinkContext<'_>) -> Result<ScsiLink, LinkError> {
+    /// Where all ways to it share a lock.
+    pub(super) fn place(&self) -> Option<PathBuf> {
+        match (&self.usb, &self.named) {
+            (Some(usb), _) => place::of_usb(usb.address),
+            (None, Some(named)) => place::of_node(&named.node()),
+            (None, None) => None,
+        }
+    }
+
+    /// Opens it by the way that is open now, for whoever holds it.
+    pub(super) fn open(
+        &self,
+        context: &LinkContext<'_>,
+        hold: Option<Arc<Hold>>,
+    ) -> Result<ScsiLink, LinkError> {
         let route = match (&self.usb, &self.named) {
             (None, Some(named)) => named.clone(),
             _ => {
@@ -256,7 +273,10 @@ impl Chosen {
                 let disk = disk.filter(|disk| !self.routes(disk).is_empty());
                 let disk = disk.ok_or(LinkError::Lost)?;
                 let way = self.way(&disk);
-                way.map_err(|(refusal, nodes)| LinkError::Access(refusal.text(&nodes)))?
+                way.map_err(|(refusal, nodes)| match refusal {
+                    Refusal::Taken => LinkError::Busy,
+                    refusal => LinkError::Access(refusal.text(&nodes)),
+                })?
             }
         };
         match route {
@@ -264,7 +284,7 @@ impl Chosen {
             Route::SgIo(node) => {
                 let way = format!("SG_IO on {node}");
                 let open = move || Ok(Box::new(SgDisk::open(&node)?) as Box<dyn scsi::Disk>);
-                ScsiLink::open(context, way, CLOSES_ITSELF, open)
+                ScsiLink::open(context, (way, CLOSES_ITSELF), hold, open)
             }
             #[cfg(not(target_os = "linux"))]
             Route::SgIo(_) => Err(LinkError::Unsupported),
@@ -274,7 +294,7 @@ impl Chosen {
                     let pipe = UsbPipe::open(address)?;
                     Ok(Box::new(BulkOnly::new(pipe)) as Box<dyn scsi::Disk>)
                 };
-                ScsiLink::open(context, way, HAND_BACK, open)
+                ScsiLink::open(context, (way, HAND_BACK), hold, open)
             }
         }
     }

@@ -5,7 +5,7 @@ use std::io::Read;
 use std::path::Path;
 use std::sync::Arc;
 
-use super::disk::{Chosen, Disk, Route};
+use super::disk::{Chosen, Disk, Refusal, Route};
 use super::listing::{Attached, Found, best_driver, found, meters};
 use super::selector::{Selector, normalise_serial};
 use super::{Device, Target, udev};
@@ -101,6 +101,7 @@ impl Finder<'_> {
             label,
             recorder: None,
             clock: self.clock.clone(),
+            held: Arc::default(),
         }
     }
 
@@ -195,6 +196,8 @@ impl Finder<'_> {
         };
         let node = match chosen.way(disk) {
             Ok(way) => way.node(),
+            // It is waited for when it is opened: another glucopipe gives it back soon.
+            Err((Refusal::Taken, nodes)) if !nodes.is_empty() => nodes[0].path.clone(),
             Err((refusal, nodes)) => {
                 let at = nodes.first().map_or("no node", |node| node.path.as_str());
                 let label = format!("{name} at {at}");

@@ -95,7 +95,7 @@ impl SgDisk {
 fn failed(error: Errno) -> LinkError {
     match error {
         Errno::NOENT => LinkError::Lost,
-        Errno::BUSY => LinkError::Io("another program holds the disk".into()),
+        Errno::BUSY => LinkError::Busy,
         Errno::NOTTY | Errno::INVAL => LinkError::Unsupported,
         error => std::io::Error::from(error).into(),
     }
