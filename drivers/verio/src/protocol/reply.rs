@@ -253,7 +253,9 @@ mod tests {
             assert_eq!(told(wrong), Err(ReplyError::Serial), "{wrong}");
         }
         // Clock, count, acknowledgement, and a record of a control solution.
-        let record = [5, 0, 1, 0xd4, 0, 0x6c, 0xff, 0xad, 0x31, 0x76, 0, 0, 0, 0, 11, 0];
+        let record = [
+            5, 0, 1, 0xd4, 0, 0x6c, 0xff, 0xad, 0x31, 0x76, 0, 0, 0, 0, 11, 0,
+        ];
         for other in [&[0x4c, 0xe3, 0xad, 0x31][..], &[0xf4, 1], &[], &record] {
             assert!(serial(other).is_err(), "{other:?}");
         }
