@@ -1,13 +1,12 @@
 //! `glucopipe clock` and `glucopipe clock set`.
 
 use chrono::NaiveDateTime;
-use glucopipe_runtime::journal::Event;
 use glucopipe_runtime::problem::{Code, Problem};
 use glucopipe_runtime::run::change::{Change, When};
 use glucopipe_runtime::run::query::{MeterInfo, query_clock};
 use serde_json::{Value, json};
 
-use super::change::{Kept, confirm};
+use super::change::{Kept, confirm, exit_of};
 use super::{Done, misused};
 use crate::args::{Clock, ClockAction, SetClock};
 use crate::context::{Context, selector};
@@ -75,24 +74,21 @@ fn set_clock(
         return Ok(exit);
     }
     let kept = Kept::open(set.journal.as_deref())?;
-    let changed = change.set_clock(when, kept.keep())?;
-    if let Some(after) = changed.after.device.clock {
-        let before = changed.before.device.clock;
-        kept.note(context, &changed, &Event::ClockSet { before, after });
-    }
+    let changed = change.set_clock(when, kept.keeper(context))?;
     for warning in &changed.warnings {
         context.output.problem(warning);
     }
     if as_json {
-        let documents = [&changed.before, &changed.after].map(|meter| document(context, meter));
-        let [before, after] = documents;
+        let before = document(context, &changed.before);
+        let after = changed.after.as_ref();
+        let after = after.map(|after| document(context, after));
         context
             .output
             .json(&json!({ "before": before, "after": after }));
-    } else {
-        show(context, false, &changed.after);
+    } else if let Some(after) = &changed.after {
+        show(context, false, after);
     }
-    Ok(Exit::Done)
+    Ok(exit_of(&changed))
 }
 
 fn document(context: &Context, meter: &MeterInfo) -> Value {

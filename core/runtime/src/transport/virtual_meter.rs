@@ -171,7 +171,8 @@ impl VirtualMeter {
         }
     }
 
-    /// Appends what the meter noticed to the file that the selector names, when it is unplugged.
+    /// Appends what the meter noticed, and how it was changed, to the file that the selector names, when it is
+    /// unplugged.
     pub fn note(&self, audit: &Audit) {
         let Some(path) = &self.audit else { return };
         let mut text: String = audit
@@ -179,6 +180,12 @@ impl VirtualMeter {
             .into_iter()
             .map(|complaint| format!("violation: {complaint}\n"))
             .collect();
+        if audit.erasures > 0 {
+            text.push_str("erased\n");
+        }
+        if !audit.clock_settings.is_empty() {
+            text.push_str("clock set\n");
+        }
         text.push_str("unplugged\n");
         let file = std::fs::File::options()
             .create(true)
