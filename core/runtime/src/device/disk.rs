@@ -12,14 +12,10 @@ use crate::transport::hold::Hold;
 use crate::transport::link::{LinkContext, LinkError};
 use crate::transport::scsi::bulk_only::BulkOnly;
 #[cfg(target_os = "linux")]
-use crate::transport::scsi::sg::SgDisk;
+use crate::transport::scsi::sg::{self, SgDisk};
 use crate::transport::scsi::usb::{self, Address, UsbPipe};
 use crate::transport::scsi::{self, ScsiLink};
 use crate::transport::worker::CLOSES_ITSELF;
-
-/// Major number of SCSI generic nodes (Linux, `devices.txt`).
-#[cfg(target_os = "linux")]
-const SCSI_GENERIC: u32 = 21;
 
 /// Longest wait for the kernel to get its disk back.
 const HAND_BACK: Duration = Duration::from_secs(2);
@@ -115,7 +111,7 @@ impl Disk {
 
         let found = std::fs::metadata(path).ok()?;
         let name = path.strip_prefix("/dev/")?.to_owned();
-        let generic = rustix::fs::major(found.rdev()) == SCSI_GENERIC;
+        let generic = rustix::fs::major(found.rdev()) == sg::MAJOR;
         let unit = match found.file_type() {
             kind if kind.is_block_device() => Unit {
                 block: Some(name),

@@ -161,6 +161,7 @@ impl Change<'_> {
         let serial = normalise_serial(self.serial);
         let reached = Stage::default();
         let stage = reached.clone();
+        let run = self.setup.cancel.clone();
         let held = conversation.hold(move |driver, job| {
             if !job.component.abilities().contains(&ability) {
                 return Err(cannot(&label, job, ability).into());
@@ -171,6 +172,8 @@ impl Change<'_> {
             let mut read = complete(read, &label)?;
             (keeper.keep)(&read)?;
             job.op.debug("it was read to its end".to_owned());
+            // Whoever presses Ctrl-C twice waits for this.
+            let shield = run.shield();
             let done = change(Moment {
                 driver,
                 job,
@@ -187,6 +190,7 @@ impl Change<'_> {
                 read.warnings
                     .push(problem.kept("the meter was changed all the same"));
             }
+            drop(shield);
             job.op.debug("it was changed".to_owned());
             // Whatever comes now, the meter is changed.
             let after = match with_clock(driver, &job.op) {
