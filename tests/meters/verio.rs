@@ -28,7 +28,8 @@ fn faults() -> Vec<String> {
         match name.as_str() {
             "count" => faults.extend((1..=5).map(|k| format!("count:{k}"))),
             "meal" => faults.extend([3, 255].map(|byte| format!("meal:{byte}"))),
-            "slow" => faults.push("slow:1000".to_owned()),
+            "slow" => faults.extend([1000, 6000].map(|ms| format!("slow:{ms}"))),
+            "mute" => faults.push(name),
             _ => faults.extend((0..REQUESTS).map(|n| format!("{name}:{n}"))),
         }
     }

@@ -129,7 +129,7 @@ codes! {
     TRANSCRIPT = 207, "a transcript that cannot be used",
         "A transcript is the text that `--record` writes. The message says the line.";
     DEVICE_UNSUPPORTED = 208, "the meter or its driver cannot do this",
-        "Not every meter has every function; `glucopipe devices` and docs/meters.md say which.";
+        "Not every meter has every function; `glucopipe plugins --json` and docs/meters.md say which.";
     CHANGE_REFUSED = 209, "the meter is not changed",
         "Setting the clock and erasing are refused unless it is certain which meter is changed and that every stored record was read to its end and kept before. The message says what was not certain.";
     DEVICE_BUSY = 210, "another program talks to the meter",

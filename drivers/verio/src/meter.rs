@@ -295,6 +295,6 @@ fn answer<T>(
 }
 
 fn exchanged() -> Error {
-    let message = "another meter is attached than when the operation began; it was not changed";
-    Error::new(Status::Precondition, message)
+    let message = "another meter is attached than when the operation began";
+    Error::new(Status::Lost, message)
 }

@@ -1,7 +1,6 @@
 //! `glucopipe erase`.
 
 use glucopipe_runtime::device::Selector;
-use glucopipe_runtime::problem::Code;
 use glucopipe_runtime::run::change::Change;
 use serde_json::json;
 
@@ -42,13 +41,7 @@ pub(super) fn erase(context: &Context, args: &Erase) -> Done {
         serial: &args.serial,
     };
     let kept = Kept::open(args.journal.as_deref())?;
-    let changed = match change.erase(kept.keeper(context)) {
-        Ok(changed) => changed,
-        Err(problem) if problem.code == Code::CONFIG_UNKNOWN_PLUGIN => {
-            return Ok(misused(context, &problem));
-        }
-        Err(problem) => return Err(problem),
-    };
+    let changed = change.erase(kept.keeper(context))?;
     for warning in &changed.warnings {
         context.output.problem(warning);
     }

@@ -107,6 +107,9 @@ pub fn driver_failed(
         Code::DEVICE_BUSY => format!("{label} is in use"),
         Code::NO_METER => format!("{label} is not there"),
         Code::DEVICE_LOST => format!("{label} was disconnected"),
+        Code::PROTOCOL if error.status == Status::Precondition => {
+            format!("{label} is no meter of driver `{}`", component.id)
+        }
         Code::PROTOCOL => format!("{label} answered outside its protocol"),
         Code::DEVICE_UNSUPPORTED => format!("{label} cannot be read by driver `{}`", component.id),
         Code::CONFIG_VALUE => format!(
@@ -123,6 +126,9 @@ pub fn driver_failed(
     };
     let problem = Problem::error(code, title).cause(cause);
     match code {
+        Code::PROTOCOL if error.status == Status::Precondition => {
+            problem.kept("nothing was written")
+        }
         Code::TIMEOUT | Code::DEVICE_LOST | Code::PROTOCOL => problem
             .kept("nothing was delivered; the readings are still in the meter")
             .hint(

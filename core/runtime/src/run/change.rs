@@ -252,16 +252,13 @@ fn refused(title: String) -> Problem {
 fn failed(title: String, job: &SourceJob, error: &Error) -> Failure {
     let code = match (error.status, job.blame(error)) {
         (Status::Precondition, _) => Code::CHANGE_REFUSED,
-        (
-            Status::Protocol
-            | Status::Timeout
-            | Status::Lost
-            | Status::Io
-            | Status::InvalidArgument,
-            blamed,
-        ) => blamed.code,
+        (Status::Protocol | Status::Timeout | Status::Lost | Status::Io, blamed) => blamed.code,
         // A change that was begun is seen through.
         (Status::Cancelled, blamed) => return blamed.kept(UNCHANGED).into(),
+        (Status::InvalidArgument, blamed) => {
+            let problem = Problem::error(blamed.code, title).cause(error.message.clone());
+            return problem.kept(UNCHANGED).into();
+        }
         (_, blamed) => return blamed.into(),
     };
     Problem::error(code, title)

@@ -276,7 +276,7 @@ impl Link for Cable {
     fn scsi(
         &mut self,
         context: &LinkContext<'_>,
-        _timeout_ms: u32,
+        timeout_ms: u32,
         cdb: &[u8],
         data: ScsiData<'_>,
     ) -> Result<ScsiStatus, LinkError> {
@@ -289,8 +289,11 @@ impl Link for Cable {
             Plugged::Scsi(meter) => meter.command(cdb, transfer).map_err(|_| LinkError::Lost)?,
             Plugged::Hid(_) => return Err(LinkError::Unsupported),
         };
-        context.time.advance(outcome.elapsed_ms);
+        context.time.advance(outcome.elapsed_ms.min(timeout_ms));
         self.keep_pace(context);
+        if outcome.elapsed_ms > timeout_ms {
+            return Err(LinkError::Timeout);
+        }
         if outcome.stalled {
             return Err(LinkError::Io("the endpoint stalled".into()));
         }
