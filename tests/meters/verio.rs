@@ -36,11 +36,11 @@ fn faults() -> Vec<String> {
     faults
 }
 
-/// Tries two meters with each fault; counts what came of it.
+/// Tries every meter with each fault; counts what came of it.
 fn tried<K: Ord + Debug>(trial: impl Fn(&str) -> K) -> BTreeMap<K, usize> {
     let faults = faults();
-    let uris = ["verio-flex", "select-plus"].into_iter().flat_map(|model| {
-        let uri = move |fault: &String| format!("{model}?records=9&fault={fault}");
+    let uris = models().flat_map(|model| {
+        let uri = move |fault: &String| format!("{}?records=9&fault={fault}", model.key);
         faults.iter().map(uri)
     });
     bench::tried(uris, trial)

@@ -15,7 +15,7 @@ const SOON: Duration = Duration::from_millis(300);
 
 /// Who sent a signal.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum From {
+enum Sender {
     /// A person, with Ctrl-C.
     Person,
     /// The system: a terminal that closed, a service that ends.
@@ -43,20 +43,20 @@ struct Heard {
 }
 
 impl Heard {
-    fn hear(&mut self, from: From, now: Instant, shielded: bool) -> Answer {
+    fn hear(&mut self, from: Sender, now: Instant, shielded: bool) -> Answer {
         let Some(first) = self.first else {
             self.first = Some(now);
             return Answer::Stop;
         };
         match (from, now.saturating_duration_since(first) < SAME) {
-            (From::System, _) | (_, true) => Answer::Nothing,
-            (From::Person, false) if shielded => Answer::Stay,
-            (From::Person, false) => Answer::Leave,
+            (Sender::System, _) | (_, true) => Answer::Nothing,
+            (Sender::Person, false) if shielded => Answer::Stay,
+            (Sender::Person, false) => Answer::Leave,
         }
     }
 }
 
-fn obey(heard: &mut Heard, from: From, cancel: &Cancel, output: Output) {
+fn obey(heard: &mut Heard, from: Sender, cancel: &Cancel, output: Output) {
     match heard.hear(from, Instant::now(), cancel.is_shielded()) {
         Answer::Stop => {
             cancel.set(Reason::Interrupted);
@@ -92,8 +92,8 @@ pub(crate) fn listen(cancel: Cancel, output: Output) {
         let mut heard = Heard::default();
         for signal in signals.forever() {
             let from = match signal {
-                SIGINT => From::Person,
-                _ => From::System,
+                SIGINT => Sender::Person,
+                _ => Sender::System,
             };
             obey(&mut heard, from, &cancel, output);
         }
@@ -105,16 +105,16 @@ pub(crate) fn listen(cancel: Cancel, output: Output) {
 pub(crate) fn listen(cancel: Cancel, output: Output) {
     let mut heard = Heard::default();
     // Fails only when a handler is there already.
-    let _ = ctrlc::set_handler(move || obey(&mut heard, From::Person, &cancel, output));
+    let _ = ctrlc::set_handler(move || obey(&mut heard, Sender::Person, &cancel, output));
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
 
-    fn answers(signals: &[(From, u64)], shielded: bool) -> Vec<Answer> {
+    fn answers(signals: &[(Sender, u64)], shielded: bool) -> Vec<Answer> {
         let (mut heard, start) = (Heard::default(), Instant::now());
-        let hear = |&(from, ms): &(From, u64)| {
+        let hear = |&(from, ms): &(Sender, u64)| {
             heard.hear(from, start + Duration::from_millis(ms), shielded)
         };
         signals.iter().map(hear).collect()
@@ -123,7 +123,7 @@ mod tests {
     #[test]
     fn only_a_person_who_insists_is_obeyed_at_once() {
         use Answer::{Leave, Nothing, Stay, Stop};
-        use From::{Person, System};
+        use Sender::{Person, System};
         let twice = [(Person, 0), (Person, 10), (Person, 999), (Person, 1000)];
         assert_eq!(answers(&twice, false), [Stop, Nothing, Nothing, Leave]);
         assert_eq!(answers(&twice, true), [Stop, Nothing, Nothing, Stay]);

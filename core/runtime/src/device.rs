@@ -55,6 +55,8 @@ pub struct Device {
     clock: Clock,
     /// What keeps other programs away while a link is open. One that still closes shares it with the next.
     held: Arc<Mutex<Weak<Hold>>>,
+    /// The serial it must turn out to have.
+    wanted: Option<String>,
 }
 
 impl std::fmt::Debug for Device {
@@ -117,6 +119,12 @@ impl Device {
         let hold = Arc::new(Hold::take(context, &place, PATIENCE)?);
         *held = Arc::downgrade(&hold);
         Ok(Some(hold))
+    }
+
+    /// Whether a meter with this serial is the one that was chosen.
+    pub fn admits(&self, serial: &str) -> bool {
+        let wanted = self.wanted.as_ref();
+        wanted.is_none_or(|wanted| *wanted == normalise_serial(serial))
     }
 
     /// The name of a real device, which only one source may talk to.

@@ -149,14 +149,17 @@ fn assert_true(what: &str, tried: &Tried) -> &'static str {
     "unchanged"
 }
 
+/// As many as a change of a meter with few records takes, and some more.
+const REQUESTS: u32 = 60;
+
 /// The plug is pulled at every request of a change: what is said of the meter is so.
 #[test]
 fn a_meter_that_leaves_is_never_said_to_be_what_it_is_not() {
     let erase = ["erase", "--serial", "ZBCDF3G6"];
     let set = ["clock", "set", "2026-10-25T02:30"];
-    for (change, last) in [(&erase[..], 32), (&set, 36)] {
+    for change in [&erase[..], &set] {
         let mut seen = BTreeSet::new();
-        for request in 1..=last {
+        for request in 1..=REQUESTS {
             let tried = tried(change, "verio-flex", &format!("fault=unplug:{request}"));
             seen.insert(assert_true(&format!("{change:?} {request}"), &tried));
         }

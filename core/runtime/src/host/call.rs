@@ -96,7 +96,9 @@ impl OpenDriver {
             unsafe { info(self.session, self.op.raw(), out, error) }
         })?;
         let info = parse("description of the meter", &text)?;
-        tidied(info).map_err(|what| Error::new(Status::Internal, what))
+        let info = tidied(info).map_err(|what| Error::new(Status::Internal, what))?;
+        self.op.admit(&info.serial)?;
+        Ok(info)
     }
 
     /// Starts reading the records that a query asks for: all of them, if there is none.
