@@ -106,12 +106,11 @@ const DETAILS: [(&str, Command); 6] = [
 pub(crate) fn details(op: &Op, meter: &mut Meter, info: &mut DeviceInfo) -> Result<()> {
     for (name, command) in DETAILS {
         let told = match optional(meter.ask(op, command, reply::text)) {
-            Err(error) if error.status == Status::Cancelled => return Err(error),
-            Err(error) => {
+            Err(error) if matches!(error.status, Status::Timeout | Status::Lost | Status::Io) => {
                 op.log(Level::Debug, LOG, &format!("{name}: {error}"));
                 return Ok(());
             }
-            Ok(told) => told.unwrap_or_default(),
+            told => told?.unwrap_or_default(),
         };
         if !told.trim().is_empty() {
             info.extra.insert(name.to_owned(), told.trim().into());

@@ -201,10 +201,17 @@ fn an_interrupted_change_says_what_became_of_the_meter() {
 #[test]
 fn times_that_no_meter_can_show_are_wrong_usage() {
     let workspace = Workspace::new();
-    for when in ["18:05", "2026-05-30T18:05Z", "tomorrow"] {
+    for when in [
+        "18:05",
+        "2026-05-30T18:05Z",
+        "tomorrow",
+        "1999-12-31T23:59",
+        "2026-12-31T23:59:60",
+    ] {
         let finished = workspace.run(&["clock", "set", when, "--yes", "--device", AHEAD]);
         assert_eq!(finished.code, 2, "{}", finished.stderr);
         assert!(finished.stderr.contains("2026-05-30T18:05"));
+        assert!(finished.stderr.contains("nothing was changed in the meter"));
     }
     let finished = workspace.run(&[
         "clock",

@@ -40,7 +40,11 @@ pub(super) fn clock(context: &Context, args: &Clock) -> Done {
     let registry = context.registry(&[]);
     let finder = context.finder(&registry);
     let driver = args.meter.driver.as_deref();
-    let meter = query_clock(&finder, driver, &selector, &setup)?;
+    let meter = query_clock(&finder, driver, &selector, &setup);
+    let meter = meter.map_err(|problem| match when {
+        Some(_) => problem.kept("nothing was changed in the meter"),
+        None => problem,
+    })?;
     let Some((set, when)) = when else {
         show(context, args.json, &meter);
         return Ok(Exit::Done);
