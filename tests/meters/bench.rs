@@ -25,6 +25,9 @@ use glucopipe_sdk::testing::{Peer, Read, TestHost, TestSession};
 use glucopipe_sdk::{Error, Result, Status};
 use serde_json::json;
 
+/// How long a driver waits for a disk.
+const PATIENCE_MS: u32 = 5_000;
+
 /// A meter that is plugged in once, however often its link is opened.
 enum Plugged {
     Hid(Box<dyn HidMeter>),
@@ -76,6 +79,9 @@ impl Peer for Cable {
             ScsiData::To(bytes) => ScsiTransfer::Out(bytes),
         };
         let done = meter.command(cdb, data).map_err(lost)?;
+        if done.elapsed_ms > PATIENCE_MS {
+            return Err(Error::new(Status::Timeout, "nothing came in time"));
+        }
         if done.stalled {
             return Err(Error::new(Status::Io, "the endpoint stalled"));
         }

@@ -28,18 +28,19 @@ fn faults() -> Vec<String> {
         match name.as_str() {
             "count" => faults.extend((1..=5).map(|k| format!("count:{k}"))),
             "meal" => faults.extend([3, 255].map(|byte| format!("meal:{byte}"))),
-            "slow" => faults.push("slow:1000".to_owned()),
+            "slow" => faults.extend([1000, 6000].map(|ms| format!("slow:{ms}"))),
+            "mute" => faults.push(name),
             _ => faults.extend((0..REQUESTS).map(|n| format!("{name}:{n}"))),
         }
     }
     faults
 }
 
-/// Tries two meters with each fault; counts what came of it.
+/// Tries every meter with each fault; counts what came of it.
 fn tried<K: Ord + Debug>(trial: impl Fn(&str) -> K) -> BTreeMap<K, usize> {
     let faults = faults();
-    let uris = ["verio-flex", "select-plus"].into_iter().flat_map(|model| {
-        let uri = move |fault: &String| format!("{model}?records=9&fault={fault}");
+    let uris = models().flat_map(|model| {
+        let uri = move |fault: &String| format!("{}?records=9&fault={fault}", model.key);
         faults.iter().map(uri)
     });
     bench::tried(uris, trial)

@@ -85,7 +85,8 @@ How a model was tested:
 
 * **protocol facts** says where they come from. Captured bytes are bytes that a real meter of this
   model sent; they are decoded in the tests. Other programs are public ones that support the model.
-* **emulator**: the whole program reads a virtual meter of this model in the tests, every fault included.
+* **emulator**: the whole program reads a virtual meter of this model in the tests, and its driver meets every
+  fault of that meter there. With every fault of a family, the whole program reads two of its models.
 * **real kernel**: that virtual meter is plugged into a Linux kernel as a USB device, and the program reads
   it through the real device nodes ([testing.md](testing.md)).
 

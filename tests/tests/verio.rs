@@ -82,7 +82,7 @@ fn the_dump_equals_the_scenario() {
 #[test]
 fn an_innocent_stick_stays_untouched() {
     let workspace = Workspace::new();
-    for looks in ["stick", "inquiry", "boot"] {
+    for looks in ["stick", "inquiry", "boot", "ids", "ids-inquiry"] {
         let device = format!("virtual:usb-stick?looks={looks}&audit={looks}");
         for command in ["info", "dump"] {
             let finished = workspace.run(&[command, "--driver", "verio", "--device", &device]);
@@ -92,6 +92,13 @@ fn an_innocent_stick_stays_untouched() {
                 "{}",
                 finished.stderr
             );
+            assert!(
+                finished.stderr.contains("is no meter of driver `verio`"),
+                "{}",
+                finished.stderr
+            );
+            assert!(finished.stderr.contains("nothing was written"));
+            assert!(!finished.stderr.contains("still in the meter"));
             assert_eq!(finished.stdout, "", "{looks}");
         }
         let audit = workspace.read(looks).expect("an audit");

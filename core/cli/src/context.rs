@@ -4,7 +4,7 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use chrono::{DateTime, Utc};
-use glucopipe_runtime::cancel::{Cancel, Reason};
+use glucopipe_runtime::cancel::Cancel;
 use glucopipe_runtime::clock::Clock;
 use glucopipe_runtime::device::{Finder, Selector};
 use glucopipe_runtime::host::{LogLine, Logger};
@@ -14,9 +14,9 @@ use glucopipe_runtime::run::engine::RunSetup;
 use glucopipe_runtime::transport::record::Recorder;
 
 use crate::args::{Global, Meter};
-use crate::exit::Exit;
 use crate::output::Output;
 use crate::progress;
+use crate::signals;
 
 /// Holds the clock still, for tests and reproducible runs: an RFC 3339 time.
 const CLOCK_VARIABLE: &str = "GLUCOPIPE_CLOCK";
@@ -35,17 +35,9 @@ pub(crate) struct Context {
 impl Context {
     pub(crate) fn new(global: &Global) -> Self {
         let cancel = Cancel::new();
-        let handler = cancel.clone();
-        // Fails only when a handler is there already.
-        let _ = ctrlc::set_handler(move || {
-            if handler.is_set() {
-                #[allow(clippy::exit)] // the second Ctrl-C leaves at once, as announced
-                std::process::exit(Exit::Interrupted as i32);
-            }
-            handler.set(Reason::Interrupted);
-        });
         let fixed = std::env::var(CLOCK_VARIABLE).ok();
         let output = Output::new(global.color, global.quiet);
+        signals::listen(cancel.clone(), output);
         let fixed = fixed.and_then(|text| match DateTime::parse_from_rfc3339(&text) {
             Ok(fixed) => Some(fixed),
             Err(error) => {

@@ -42,7 +42,7 @@ impl Exit {
     pub(crate) fn for_code(code: Code) -> Self {
         match code {
             Code::NO_METER => Self::NoMeter,
-            Code::DEVICE_ACCESS => Self::Permission,
+            Code::DEVICE_ACCESS | Code::DEVICE_BUSY => Self::Permission,
             Code::DEVICE_SELECTOR | Code::DEVICE_CHOICE => Self::Config,
             Code::TRANSCRIPT => Self::Meter,
             Code::CLOCK_OFFSET => Self::Partial,

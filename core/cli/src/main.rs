@@ -3,7 +3,7 @@
 //! # Layout
 //! - `args` is the command line, `cmd` holds one file per command.
 //! - `context` sets up what commands share: clock, cancellation, log, plugin folders.
-//! - `output` prints; `exit` owns the exit codes; `progress` draws bars.
+//! - `output` prints; `exit` owns the exit codes; `progress` draws bars; `signals` listens to Ctrl-C.
 
 mod args;
 mod cmd;
@@ -11,6 +11,7 @@ mod context;
 mod exit;
 mod output;
 mod progress;
+mod signals;
 
 use std::panic::AssertUnwindSafe;
 use std::process::ExitCode;

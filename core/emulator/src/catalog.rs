@@ -156,7 +156,7 @@ const KEYS: &[(&[FamilyKind], KeyEntry)] = &[
         key(
             "looks",
             "stick",
-            "what of it looks like a meter: stick (nothing), inquiry or boot",
+            "what of it looks like a meter: stick (nothing), inquiry, boot, ids (USB), or ids-inquiry",
         ),
     ),
     (

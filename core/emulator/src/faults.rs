@@ -34,7 +34,7 @@ pub(crate) enum Fault {
     Duplicate(u32),
     /// Silent after n results until a NAK arrives.
     Stall(u32),
-    /// Silent for ever after n results.
+    /// Silent for ever after n results; Verio family: from reply n on.
     Dead(u32),
     /// Gone after n results.
     Unplug(u32),
@@ -323,14 +323,14 @@ mod tests {
     fn says_when_a_fault_is_not_for_the_model() {
         let error = parse_verio("nak").unwrap_err();
         let text = "virtual meter `verio` has no fault `nak` (it has: check, count, crc, \
-                    crc-forever, layout, meal, odd, refuse, residue, slow, stall, status, unplug)";
+                    crc-forever, dead, layout, meal, mute, odd, refuse, residue, slow, stall, status, unplug)";
         assert_eq!(error.to_string(), text);
         assert!(matches!(
             parse("crc"),
             Err(ScenarioError::NotForModel { .. })
         ));
         assert_eq!(faults_of("usb-stick"), []);
-        assert_eq!(faults_of("select-plus").len(), 13);
+        assert_eq!(faults_of("select-plus").len(), 15);
     }
 
     #[test]

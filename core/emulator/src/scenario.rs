@@ -242,7 +242,10 @@ impl Scenario {
 
     /// USB ids.
     pub fn usb(&self) -> UsbIds {
-        self.family.entry().usb
+        match self.family {
+            Family::Stick => self.looks.usb(),
+            family => family.entry().usb,
+        }
     }
 
     /// The serial a correct reader reports: regional form, no blanks, upper case.

@@ -142,7 +142,9 @@ fn apply(scenario: &mut Scenario, key: &'static str, value: &str) -> Result<(), 
                 "stick" => Looks::Stick,
                 "inquiry" => Looks::Inquiry,
                 "boot" => Looks::Boot,
-                _ => return Err(bad("stick, inquiry or boot")),
+                "ids" => Looks::Ids,
+                "ids-inquiry" => Looks::IdsAndInquiry,
+                _ => return Err(bad("stick, inquiry, boot, ids or ids-inquiry")),
             }
         }
         _ => {

@@ -1,6 +1,6 @@
 //! Cancellation: one flag for the whole run, and one per operation below it.
 
-use std::sync::atomic::{AtomicU8, Ordering};
+use std::sync::atomic::{AtomicU8, AtomicUsize, Ordering};
 use std::sync::{Arc, Condvar, Mutex, PoisonError};
 use std::time::Duration;
 
@@ -18,8 +18,19 @@ type Hook = Box<dyn Fn() + Send + Sync>;
 #[derive(Default)]
 struct Shared {
     reason: AtomicU8,
+    shields: AtomicUsize,
     hooks: Mutex<Vec<Hook>>,
     wake: (Mutex<()>, Condvar),
+}
+
+/// Work that must not be cut off halfway, until this is dropped.
+#[must_use]
+pub struct Shield(Cancel);
+
+impl Drop for Shield {
+    fn drop(&mut self) {
+        self.0.shared.shields.fetch_sub(1, Ordering::SeqCst);
+    }
 }
 
 /// A flag that is set once; clones share it.
@@ -82,6 +93,17 @@ impl Cancel {
         self.reason().is_some()
     }
 
+    /// Begins work that must not be cut off halfway, whoever is in a hurry.
+    pub fn shield(&self) -> Shield {
+        self.shared.shields.fetch_add(1, Ordering::SeqCst);
+        Shield(self.clone())
+    }
+
+    /// Whether there is work that must not be cut off halfway.
+    pub fn is_shielded(&self) -> bool {
+        self.shared.shields.load(Ordering::SeqCst) > 0
+    }
+
     /// Runs `hook` when the flag is set, or now if it is.
     pub fn on_set(&self, hook: impl Fn(Reason) + Send + Sync + 'static) {
         let weak = Arc::downgrade(&self.shared);
@@ -135,6 +157,16 @@ mod tests {
         for flag in [run, before, after] {
             assert_eq!(flag.reason(), Some(Reason::Interrupted));
         }
+    }
+
+    #[test]
+    fn shields_are_up_until_the_last_is_dropped() {
+        let run = Cancel::new();
+        let (one, two) = (run.shield(), run.clone().shield());
+        drop(one);
+        assert!(run.is_shielded());
+        drop(two);
+        assert!(!run.is_shielded());
     }
 
     #[test]

@@ -129,9 +129,11 @@ codes! {
     TRANSCRIPT = 207, "a transcript that cannot be used",
         "A transcript is the text that `--record` writes. The message says the line.";
     DEVICE_UNSUPPORTED = 208, "the meter or its driver cannot do this",
-        "Not every meter has every function; `glucopipe devices` and docs/meters.md say which.";
+        "Not every meter has every function; `glucopipe plugins --json` and docs/meters.md say which.";
     CHANGE_REFUSED = 209, "the meter is not changed",
         "Setting the clock and erasing are refused unless it is certain which meter is changed and that every stored record was read to its end and kept before. The message says what was not certain.";
+    DEVICE_BUSY = 210, "another program talks to the meter",
+        "Two programs at once would take each other's answers for their own, so one at a time talks to a meter. glucopipe waits a few seconds for the other. Close the other program, or let it come to its end, and run again.";
 
     PROTOCOL = 301, "the meter answered outside its protocol",
         "Nothing usable was read. Unplug the meter, plug it in again and run again. `--record FILE` keeps a transcript for a report; it holds readings.";

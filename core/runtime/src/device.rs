@@ -5,6 +5,7 @@ mod disk;
 mod finder;
 mod listing;
 mod mounts;
+mod place;
 mod selector;
 pub mod surroundings;
 #[cfg(target_os = "linux")]
@@ -12,6 +13,7 @@ mod sysfs;
 pub mod udev;
 
 use std::path::PathBuf;
+use std::sync::{Arc, Mutex, PoisonError, Weak};
 
 use glucopipe_sdk::link::Kind;
 
@@ -23,6 +25,7 @@ pub use self::selector::{Selector, normalise_serial, serial_end};
 use crate::clock::Clock;
 use crate::transport::file::FileLink;
 use crate::transport::hid::Hid;
+use crate::transport::hold::{Hold, PATIENCE};
 use crate::transport::link::{Link, LinkContext, LinkError};
 use crate::transport::record::Recorder;
 use crate::transport::replay::Replay;
@@ -50,6 +53,10 @@ pub struct Device {
     pub label: String,
     recorder: Option<Recorder>,
     clock: Clock,
+    /// What keeps other programs away while a link is open. One that still closes shares it with the next.
+    held: Arc<Mutex<Weak<Hold>>>,
+    /// The serial it must turn out to have.
+    wanted: Option<String>,
 }
 
 impl std::fmt::Debug for Device {
@@ -73,8 +80,14 @@ impl Device {
             // A real device is not opened as what it is not.
             Target::Hid(_) if kind != Kind::Hid => return Err(LinkError::Unsupported),
             Target::Scsi(..) if kind != Kind::Scsi => return Err(LinkError::Unsupported),
-            Target::Hid(node) => Box::new(open_hid(context, node)?),
-            Target::Scsi(disk, _) => Box::new(disk.open(context)?),
+            Target::Hid(node) => {
+                let hold = self.hold(context, place::of_node(node))?;
+                Box::new(open_hid(context, node, hold)?)
+            }
+            Target::Scsi(disk, _) => {
+                let hold = self.hold(context, disk.place())?;
+                Box::new(disk.open(context, hold)?)
+            }
             Target::File(path) => Box::new(FileLink::open(path)?),
             Target::Virtual(meter) => meter.open(&self.clock),
             Target::Replay(transcript) => Box::new(Replay::new(transcript.clone())),
@@ -90,6 +103,28 @@ impl Device {
             Some(recorder) => recorder.wrap(link, usb),
             None => link,
         })
+    }
+
+    /// Keeps other programs away, where the system has a place for that.
+    fn hold(
+        &self,
+        context: &LinkContext<'_>,
+        place: Option<PathBuf>,
+    ) -> Result<Option<Arc<Hold>>, LinkError> {
+        let mut held = self.held.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some(hold) = held.upgrade() {
+            return Ok(Some(hold));
+        }
+        let Some(place) = place else { return Ok(None) };
+        let hold = Arc::new(Hold::take(context, &place, PATIENCE)?);
+        *held = Arc::downgrade(&hold);
+        Ok(Some(hold))
+    }
+
+    /// Whether a meter with this serial is the one that was chosen.
+    pub fn admits(&self, serial: &str) -> bool {
+        let wanted = self.wanted.as_ref();
+        wanted.is_none_or(|wanted| *wanted == normalise_serial(serial))
     }
 
     /// The name of a real device, which only one source may talk to.
@@ -140,8 +175,12 @@ impl Device {
 }
 
 /// Opens a HID node; hidapi does not say whether it was not allowed.
-fn open_hid(context: &LinkContext<'_>, node: &str) -> Result<Hid, LinkError> {
-    Hid::open(context, node).map_err(|error| match (error, Node::look(node)) {
+fn open_hid(
+    context: &LinkContext<'_>,
+    node: &str,
+    hold: Option<Arc<Hold>>,
+) -> Result<Hid, LinkError> {
+    Hid::open(context, node, hold).map_err(|error| match (error, Node::look(node)) {
         (LinkError::Io(_) | LinkError::Access(_), seen) if !seen.accessible => {
             LinkError::Access(access::why(&[seen]))
         }

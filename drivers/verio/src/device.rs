@@ -3,10 +3,10 @@
 use glucopipe_sdk::component::Device;
 use glucopipe_sdk::driver::DeviceInfo;
 use glucopipe_sdk::serde_json::Value;
-use glucopipe_sdk::{Op, Result};
+use glucopipe_sdk::{Level, Op, Result, Status};
 
 use crate::lifescan::epoch::Epoch;
-use crate::meter::{Answer, Failure, Meter};
+use crate::meter::{Answer, Failure, LOG, Meter};
 use crate::protocol::command::{Command, Parameter, Query};
 use crate::protocol::record::is_unset;
 use crate::protocol::reply::{self, ReplyError};
@@ -83,6 +83,40 @@ pub(crate) fn info(op: &Op, meter: &mut Meter) -> Result<DeviceInfo> {
         info.extra.insert("clock".to_owned(), "never set".into());
     }
     Ok(info)
+}
+
+/// What a person may want to know of a meter, and where it says so.
+const DETAILS: [(&str, Command); 6] = [
+    ("date_format", Command::Query(Query::DateFormat)),
+    ("time_format", Command::Query(Query::TimeFormat)),
+    (
+        "date_format_setting",
+        Command::ReadParameter(Parameter::DateFormat),
+    ),
+    (
+        "time_format_setting",
+        Command::ReadParameter(Parameter::TimeFormat),
+    ),
+    ("languages", Command::Query(Query::Languages)),
+    ("url", Command::Query(Query::Url)),
+];
+
+/// Asks for what no read needs. A meter that does not know a question, or falls silent at one, is described
+/// without its answer.
+pub(crate) fn details(op: &Op, meter: &mut Meter, info: &mut DeviceInfo) -> Result<()> {
+    for (name, command) in DETAILS {
+        let told = match optional(meter.ask(op, command, reply::text)) {
+            Err(error) if matches!(error.status, Status::Timeout | Status::Lost | Status::Io) => {
+                op.log(Level::Debug, LOG, &format!("{name}: {error}"));
+                return Ok(());
+            }
+            told => told?.unwrap_or_default(),
+        };
+        if !told.trim().is_empty() {
+            info.extra.insert(name.to_owned(), told.trim().into());
+        }
+    }
+    Ok(())
 }
 
 /// Asks for something an operation cannot do without.

@@ -50,7 +50,9 @@ pub struct VerioSession {
 impl Session for VerioSession {
     fn info(&mut self, op: &Op) -> Result<DeviceInfo> {
         self.meter.begin(op)?;
-        device::info(op, &mut self.meter)
+        let mut info = device::info(op, &mut self.meter)?;
+        device::details(op, &mut self.meter, &mut info)?;
+        Ok(info)
     }
 
     fn read<'s>(&'s mut self, op: &Op, query: &Query) -> Result<Box<dyn Download + 's>> {

@@ -138,7 +138,7 @@ impl Meter {
     /// Asks for the serial; from now on the operation talks to no other meter.
     pub(crate) fn serial(&mut self, op: &Op) -> Result<String, Failure> {
         let raw = self
-            .ask(op, Command::Query(Query::Serial), reply::text)?
+            .ask(op, Command::Query(Query::Serial), reply::serial)?
             .value;
         let serial = normalised(&raw);
         if serial.is_empty() {
@@ -220,7 +220,7 @@ impl Meter {
             .trim()
             .to_owned();
         if let Some(known) = self.serial.clone() {
-            let serial = self.ask_once(op, Command::Query(Query::Serial), reply::text)?;
+            let serial = self.ask_once(op, Command::Query(Query::Serial), reply::serial)?;
             if normalised(&serial) != known {
                 return Err(exchanged());
             }
@@ -295,6 +295,6 @@ fn answer<T>(
 }
 
 fn exchanged() -> Error {
-    let message = "another meter is attached than when the operation began; it was not changed";
-    Error::new(Status::Precondition, message)
+    let message = "another meter is attached than when the operation began";
+    Error::new(Status::Lost, message)
 }

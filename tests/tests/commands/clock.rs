@@ -1,6 +1,9 @@
 //! `clock` and `clock set`: shown, asked for, read back, and never set by accident.
 
-use glucopipe_tests::{Running, Workspace};
+use std::collections::BTreeSet;
+
+use glucopipe_runtime::journal::Journal;
+use glucopipe_tests::{Finished, Running, Workspace};
 use serde_json::Value;
 
 use super::json;
@@ -11,7 +14,7 @@ const AHEAD: &str = "virtual:verio-flex?records=12&clock=2026-11-01T12:10:00";
 /// The audit of the meter: what it objected to.
 fn complaints(workspace: &Workspace) -> Vec<String> {
     let audit = workspace.read("audit").expect("the meter was plugged in");
-    let objections = audit.lines().filter(|line| *line != "unplugged");
+    let objections = audit.lines().filter(|line| line.starts_with("violation"));
     objections.map(str::to_owned).collect()
 }
 
@@ -88,13 +91,127 @@ fn a_meter_that_was_not_read_to_its_end_is_not_changed() {
     assert_eq!(finished.stdout, "");
 }
 
+/// How a change of a meter ended, and whether the meter was changed.
+struct Tried {
+    finished: Finished,
+    changed: bool,
+    noted: bool,
+}
+
+/// Changes a meter with a fault.
+fn tried(change: &[&str], model: &str, query: &str) -> Tried {
+    let workspace = Workspace::new();
+    let device = format!("virtual:{model}?records=3&audit=audit&{query}");
+    let finished = workspace.run(&[change, &["--yes", "--device", &device]].concat());
+    ended(&workspace, model, finished)
+}
+
+fn ended(workspace: &Workspace, model: &str, finished: Finished) -> Tried {
+    assert_eq!(complaints(workspace), [""; 0]);
+    let audit = workspace.read("audit").unwrap_or_default();
+    let changes = ["erased", "clock set"];
+    let changed = audit.lines().any(|line| changes.contains(&line));
+    let journal = Journal::open(&workspace.path().join("state/glucopipe/journal.db")).unwrap();
+    let (family, serial) = match model {
+        "verio-flex" => ("verio", "ZBCDF3G6"),
+        _ => ("contour", "7413-1234567"),
+    };
+    let noted = !journal.events(family, serial).unwrap().is_empty();
+    Tried {
+        finished,
+        changed,
+        noted,
+    }
+}
+
+/// What is said of a change is so, and a change that was done is in the journal.
+fn assert_true(what: &str, tried: &Tried) -> &'static str {
+    let said = &tried.finished.stderr;
+    let what = format!("{what}: {said}");
+    let says = |words: &str| said.contains(words);
+    if matches!(tried.finished.code, 0 | 1) {
+        assert!(tried.changed && tried.noted, "{what}");
+        assert!(!says("still in the meter"), "{what}");
+        if tried.finished.code == 1 {
+            let words = ["its clock was set to", "its records were erased"];
+            assert!(words.iter().any(|words| says(words)), "{what}");
+            return "unseen";
+        }
+        return "seen";
+    }
+    assert!(!tried.noted, "{what}");
+    if says("is not known") {
+        return "not known";
+    }
+    assert!(!tried.changed, "{what}");
+    // The driver's own words, or those of the host.
+    assert!(says("nothing was ") || says("still holds"), "{what}");
+    "unchanged"
+}
+
+/// As many as a change of a meter with few records takes, and some more.
+const REQUESTS: u32 = 60;
+
+/// The plug is pulled at every request of a change: what is said of the meter is so.
+#[test]
+fn a_meter_that_leaves_is_never_said_to_be_what_it_is_not() {
+    let erase = ["erase", "--serial", "ZBCDF3G6"];
+    let set = ["clock", "set", "2026-10-25T02:30"];
+    for change in [&erase[..], &set] {
+        let mut seen = BTreeSet::new();
+        for request in 1..=REQUESTS {
+            let tried = tried(change, "verio-flex", &format!("fault=unplug:{request}"));
+            seen.insert(assert_true(&format!("{change:?} {request}"), &tried));
+        }
+        assert!(
+            seen.contains("unseen") && seen.contains("unchanged"),
+            "{seen:?}"
+        );
+        assert!(seen.contains("seen"), "{seen:?}");
+    }
+}
+
+/// Ctrl-C before a change leaves the meter as it is; behind it, the change is told and noted.
+#[test]
+fn an_interrupted_change_says_what_became_of_the_meter() {
+    let erase = ["erase", "--serial", "ZBCDF3G6"];
+    let set = ["clock", "set", "2026-10-25T02:30"];
+    for change in [&erase[..], &set] {
+        for (stage, came) in [
+            ("it was read to its end", None),
+            ("it was changed", Some("unseen")),
+        ] {
+            let workspace = Workspace::new();
+            let device = "virtual:verio-flex?records=3&audit=audit&pace_ms=200";
+            let more = ["--yes", "-v", "--device", device];
+            let mut running = workspace.start(&[change, &more].concat());
+            running.wait_for(stage);
+            running.interrupt();
+            let tried = ended(&workspace, "verio-flex", running.finish());
+            let became = assert_true(stage, &tried);
+            if let Some(came) = came {
+                assert_eq!(became, came, "{}", tried.finished.stderr);
+            } else if became == "unchanged" {
+                assert_eq!(tried.finished.code, 130, "{}", tried.finished.stderr);
+            }
+        }
+    }
+}
+
 #[test]
 fn times_that_no_meter_can_show_are_wrong_usage() {
     let workspace = Workspace::new();
-    for when in ["18:05", "2026-05-30T18:05Z", "tomorrow"] {
+    for when in [
+        "18:05",
+        "2026-05-30T18:05Z",
+        "tomorrow",
+        "1999-12-31T23:59",
+        "2026-12-31T23:59:60",
+    ] {
         let finished = workspace.run(&["clock", "set", when, "--yes", "--device", AHEAD]);
         assert_eq!(finished.code, 2, "{}", finished.stderr);
         assert!(finished.stderr.contains("2026-05-30T18:05"));
+        assert!(finished.stderr.contains("nothing was changed in the meter"));
     }
     let finished = workspace.run(&[
         "clock",

@@ -25,7 +25,8 @@ fn a_meter_is_erased_once_the_journal_holds_its_records() {
         (&erased["erased"], &erased["left"]),
         (&12.into(), &0.into())
     );
-    assert_eq!(workspace.read("audit").as_deref(), Some("unplugged\n"));
+    let audit = workspace.read("audit");
+    assert_eq!(audit.as_deref(), Some("erased\nunplugged\n"));
     // What the meter lost is in the journal, which says what became of the meter.
     let journal = Journal::open(&workspace.path().join("state/glucopipe/journal.db")).unwrap();
     assert_eq!(journal.stats().unwrap().readings, 12);

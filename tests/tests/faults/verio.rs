@@ -29,9 +29,13 @@ const EXPECTED: &[(&str, Class)] = &[
     ("crc-forever:6", Nothing("GP0301")),
     ("crc-forever:7+crc-forever:11", Incomplete(RECORDS - 2)),
     ("crc-forever:26", Incomplete(RECORDS - 1)),
+    ("dead", Nothing("GP0304")),
+    ("dead:0", Nothing("GP0304")),
+    ("dead:20", Incomplete(13)),
     ("layout", Recovered),
     ("meal", Recovered),
     ("meal:255", Recovered),
+    ("mute", Nothing("GP0304")),
     ("odd", SetAside(1)),
     ("odd:3+odd:4", SetAside(2)),
     ("refuse", Recovered),
@@ -42,6 +46,8 @@ const EXPECTED: &[(&str, Class)] = &[
     ("residue:2", Recovered),
     ("slow", Recovered),
     ("slow:4000", Recovered),
+    // Longer than the driver waits.
+    ("slow:6000", Nothing("GP0304")),
     ("stall", Recovered),
     ("stall:8", Recovered),
     ("stall:8+stall:12", Incomplete(2)),
@@ -80,7 +86,7 @@ fn the_table_has_every_fault() {
     assert_all(models(), EXPECTED);
 }
 
-/// Every fault on a meter that marks meals and on one that does not.
+/// Every fault on a meter that marks meals and on one that does not; `tests/meters` has the other models.
 #[test]
 fn every_fault_ends_as_expected() {
     for (fault, class) in EXPECTED {

@@ -74,6 +74,7 @@ cases! { fails:
     error_in_open = "error-open", Code::DEVICE_ACCESS, "somebody else has the meter";
     error_that_steers_terminals = "error-control-characters", Code::PROTOCOL, "u{1b}[31mred";
     lost_at_once = "lost", Code::DEVICE_LOST, "the cable was pulled";
+    serial_that_steers_terminals = "serial-control", Code::PLUGIN_BROKEN, "has control characters";
     serial_empty = "serial-empty", Code::PLUGIN_BROKEN, "has no serial";
 
     session_null = "session-null", Code::PLUGIN_BROKEN, "it opened no session";
@@ -150,6 +151,14 @@ fn good_behaviour_is_delivered() {
     assert_eq!(ran.text, "");
     let delivered = bench.workspace.read("spoilt.csv").expect("delivered");
     assert_eq!(delivered.lines().count(), 3001);
+}
+
+#[test]
+fn a_model_that_steers_terminals_is_shown_without_that() {
+    let bench = Bench::new();
+    let ran = beside_a_good_one(&bench, "model-control", "");
+    assert_eq!(ran.report.outcome, Outcome::Done, "{}", ran.text);
+    assert_eq!(ran.report.sources[0].model, "Hostile [31m 9");
 }
 
 #[test]

@@ -170,12 +170,13 @@ fn ctrl_c_ends_a_run_whose_plugins_are_deaf() {
     bench.workspace.write("p.toml", &text.concat());
     let plugins = bench.workspace.plugins();
     let plugins = plugins.to_str().expect("a plain path");
-    let running = bench
+    let mut running = bench
         .workspace
         .start(&["--plugin-dir", plugins, "run", "p.toml"]);
     driver.wait();
     other.wait();
     running.interrupt();
+    running.wait_for("Ctrl-C again leaves at once");
     let finished = running.finish();
     expect(
         &finished,

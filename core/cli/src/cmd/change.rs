@@ -6,9 +6,10 @@ use std::sync::mpsc::channel;
 use std::thread;
 
 use glucopipe_runtime::device::normalise_serial;
-use glucopipe_runtime::journal::{Event, Journal};
-use glucopipe_runtime::problem::{Code, Place, Problem, Severity};
-use glucopipe_runtime::run::change::{Changed, Keep, record_keys};
+use glucopipe_runtime::journal::Journal;
+use glucopipe_runtime::problem::{Code, Place, Problem};
+use glucopipe_runtime::run::change::{Changed, Keeper, record_keys};
+use glucopipe_runtime::run::source::SourceRead;
 
 use super::run::default_journal;
 use crate::context::Context;
@@ -73,48 +74,49 @@ impl Kept {
         Ok(Self(path))
     }
 
-    /// Commits a read to the journal, and sees that the journal holds all of it.
-    pub(super) fn keep(&self) -> Keep {
-        let path = self.0.clone();
-        Box::new(move |read| {
-            let Some(came) = &read.came else {
-                return Ok(());
-            };
-            let mut journal = Journal::open(&path)?;
-            journal.record(&came.session, &came.readings, &read.report.set_aside)?;
-            let (family, serial) = (&came.session.family, &came.session.device.serial);
-            let keys = record_keys(&came.readings)?;
-            let missing = journal.missing(family, serial, keys.iter().map(String::as_str))?;
-            if missing.is_empty() {
-                return Ok(());
-            }
-            let count = count(missing.len() as u64, "record");
-            Err(Problem::error(
-                Code::CHANGE_REFUSED,
-                format!("the journal lacks {count} of the meter"),
-            )
-            .at(Place::Named(path.display().to_string()))
-            .kept("nothing was changed in the meter")
-            .hint("`glucopipe journal verify` looks for the reason"))
-        })
-    }
-
-    /// Notes what was done. The meter is changed already, so a failure is a warning.
-    pub(super) fn note(&self, context: &Context, changed: &Changed, event: &Event) {
-        let family = changed.before.driver.split('/').next().unwrap_or_default();
-        let serial = &changed.before.device.serial;
-        let noted = Journal::open(&self.0).and_then(|mut journal| {
-            journal.note(
-                family,
-                &normalise_serial(serial),
-                context.clock.now(),
-                event,
-            )
-        });
-        if let Err(mut problem) = noted {
-            problem.severity = Severity::Warning;
-            let problem = problem.kept("the meter was changed all the same");
-            context.output.problem(&problem);
+    /// Commits a read to the journal, and sees that the journal holds all of it; then notes what was done.
+    pub(super) fn keeper(&self, context: &Context) -> Keeper {
+        let (path, clock) = (self.0.clone(), context.clock.clone());
+        Keeper {
+            note: Box::new({
+                let path = path.clone();
+                move |session, event| {
+                    let serial = normalise_serial(&session.device.serial);
+                    let mut journal = Journal::open(&path)?;
+                    journal.note(&session.family, &serial, clock.now(), event)
+                }
+            }),
+            keep: Box::new(move |read| keep(&path, read)),
         }
+    }
+}
+
+fn keep(path: &Path, read: &SourceRead) -> Result<(), Problem> {
+    let Some(came) = &read.came else {
+        return Ok(());
+    };
+    let mut journal = Journal::open(path)?;
+    journal.record(&came.session, &came.readings, &read.report.set_aside)?;
+    let (family, serial) = (&came.session.family, &came.session.device.serial);
+    let keys = record_keys(&came.readings)?;
+    let missing = journal.missing(family, serial, keys.iter().map(String::as_str))?;
+    if missing.is_empty() {
+        return Ok(());
+    }
+    let count = count(missing.len() as u64, "record");
+    Err(Problem::error(
+        Code::CHANGE_REFUSED,
+        format!("the journal lacks {count} of the meter"),
+    )
+    .at(Place::Named(path.display().to_string()))
+    .kept("nothing was changed in the meter")
+    .hint("`glucopipe journal verify` looks for the reason"))
+}
+
+/// How a change ended: one whose outcome could not be looked at is not done to the end.
+pub(super) fn exit_of(changed: &Changed) -> Exit {
+    match changed.after {
+        Some(_) => Exit::Done,
+        None => Exit::Partial,
     }
 }

@@ -1,18 +1,24 @@
 //! `glucopipe clock` and `glucopipe clock set`.
 
-use chrono::NaiveDateTime;
-use glucopipe_runtime::journal::Event;
+use std::ops::RangeInclusive;
+
+use chrono::{Datelike, NaiveDateTime, Timelike};
 use glucopipe_runtime::problem::{Code, Problem};
 use glucopipe_runtime::run::change::{Change, When};
 use glucopipe_runtime::run::query::{MeterInfo, query_clock};
 use serde_json::{Value, json};
 
-use super::change::{Kept, confirm};
+use super::change::{Kept, confirm, exit_of};
 use super::{Done, misused};
 use crate::args::{Clock, ClockAction, SetClock};
 use crate::context::{Context, selector};
 use crate::exit::Exit;
 use crate::output::offset;
+
+/// Years that every known meter can show.
+const YEARS: RangeInclusive<i32> = 2000..=2099;
+/// Nanoseconds from here on are those of a leap second.
+const LEAP: u32 = 1_000_000_000;
 
 /// Shows or sets the clock of a meter.
 pub(super) fn clock(context: &Context, args: &Clock) -> Done {
@@ -34,13 +40,11 @@ pub(super) fn clock(context: &Context, args: &Clock) -> Done {
     let registry = context.registry(&[]);
     let finder = context.finder(&registry);
     let driver = args.meter.driver.as_deref();
-    let meter = match query_clock(&finder, driver, &selector, &setup) {
-        Ok(meter) => meter,
-        Err(problem) if problem.code == Code::CONFIG_UNKNOWN_PLUGIN => {
-            return Ok(misused(context, &problem));
-        }
-        Err(problem) => return Err(problem),
-    };
+    let meter = query_clock(&finder, driver, &selector, &setup);
+    let meter = meter.map_err(|problem| match when {
+        Some(_) => problem.kept("nothing was changed in the meter"),
+        None => problem,
+    })?;
     let Some((set, when)) = when else {
         show(context, args.json, &meter);
         return Ok(Exit::Done);
@@ -75,24 +79,21 @@ fn set_clock(
         return Ok(exit);
     }
     let kept = Kept::open(set.journal.as_deref())?;
-    let changed = change.set_clock(when, kept.keep())?;
-    if let Some(after) = changed.after.device.clock {
-        let before = changed.before.device.clock;
-        kept.note(context, &changed, &Event::ClockSet { before, after });
-    }
+    let changed = change.set_clock(when, kept.keeper(context))?;
     for warning in &changed.warnings {
         context.output.problem(warning);
     }
     if as_json {
-        let documents = [&changed.before, &changed.after].map(|meter| document(context, meter));
-        let [before, after] = documents;
+        let before = document(context, &changed.before);
+        let after = changed.after.as_ref();
+        let after = after.map(|after| document(context, after));
         context
             .output
             .json(&json!({ "before": before, "after": after }));
-    } else {
-        show(context, false, &changed.after);
+    } else if let Some(after) = &changed.after {
+        show(context, false, after);
     }
-    Ok(Exit::Done)
+    Ok(exit_of(&changed))
 }
 
 fn document(context: &Context, meter: &MeterInfo) -> Value {
@@ -149,14 +150,23 @@ fn parse_when(text: &str) -> Result<When, Problem> {
     let parsed = forms
         .iter()
         .find_map(|form| NaiveDateTime::parse_from_str(text, form).ok());
-    parsed.map(When::At).ok_or_else(|| {
-        Problem::error(
-            Code::CONFIG_VALUE,
-            format!("`{text}` is no time to set a meter to"),
-        )
-        .cause("a meter knows no time zone, so a local date and time is needed")
-        .hint("write `now`, or as in `2026-05-30T18:05`")
-    })
+    let wrong = |cause: &str| {
+        let title = format!("`{text}` is no time to set a meter to");
+        Problem::error(Code::CONFIG_VALUE, title)
+            .cause(cause)
+            .kept("nothing was changed in the meter")
+            .hint("write `now`, or as in `2026-05-30T18:05`")
+    };
+    match parsed {
+        None => Err(wrong(
+            "a meter knows no time zone, so a local date and time is needed",
+        )),
+        Some(local) if local.nanosecond() >= LEAP => Err(wrong("a meter has no leap seconds")),
+        Some(local) if !YEARS.contains(&local.year()) => {
+            Err(wrong("meters show the years 2000 to 2099"))
+        }
+        Some(local) => Ok(When::At(local)),
+    }
 }
 
 #[cfg(test)]
@@ -178,6 +188,9 @@ mod tests {
             "2026-05-30",
             "2026-05-30T18:05Z",
             "2026-02-30T18:05",
+            "2026-12-31T23:59:60",
+            "1999-12-31T23:59",
+            "2100-01-01T00:00",
         ] {
             assert!(parse_when(wrong).is_err(), "{wrong}");
         }

@@ -2,6 +2,7 @@
 
 use std::fs::File;
 
+use chrono::{NaiveDate, NaiveTime};
 use glucopipe_runtime::config::{LoadRequest, load};
 use glucopipe_runtime::problem::{Code, Place, Problem};
 use glucopipe_runtime::run::engine;
@@ -130,12 +131,32 @@ fn pipeline(args: &Dump, path: &str) -> String {
     text
 }
 
-/// Whether a text can be a date or a time without a zone; the filter judges the rest.
+/// Whether a text is a date or a time without a zone.
 fn is_local(text: &str) -> bool {
     let (date, time) = text.split_once(['T', ' ']).unwrap_or((text, "00:00"));
-    let of = |text: &str, marks: &str| {
-        text.chars()
-            .all(|c| c.is_ascii_digit() || marks.contains(c))
-    };
-    date.len() == 10 && of(date, "-") && of(time, ":.")
+    let is_time = |form: &&str| NaiveTime::parse_from_str(time, form).is_ok();
+    let is_date = date.len() == 10 && NaiveDate::parse_from_str(date, "%Y-%m-%d").is_ok();
+    is_date && ["%H:%M", "%H:%M:%S%.f"].iter().any(|form| is_time(&form))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn only_times_that_there_are_pass() {
+        for good in ["2026-01-01", "2026-01-01T06:00", "2026-01-01 06:00:00.5"] {
+            assert!(is_local(good), "{good}");
+        }
+        for bad in [
+            "2026-13-45",
+            "2026-1-1",
+            "2026-02-30T06:00",
+            "2026-01-01T25:00",
+            "now",
+        ] {
+            assert!(!is_local(bad), "{bad}");
+        }
+        assert!(!is_local("2026-01-01T06:00Z"));
+    }
 }

@@ -1,16 +1,13 @@
 //! `glucopipe erase`.
 
 use glucopipe_runtime::device::Selector;
-use glucopipe_runtime::journal::Event;
-use glucopipe_runtime::problem::Code;
 use glucopipe_runtime::run::change::Change;
 use serde_json::json;
 
-use super::change::{Kept, confirm};
+use super::change::{Kept, confirm, exit_of};
 use super::{Done, misused};
 use crate::args::Erase;
 use crate::context::{Context, selector};
-use crate::exit::Exit;
 use crate::output::count;
 
 /// Destroys the readings in a meter.
@@ -44,25 +41,18 @@ pub(super) fn erase(context: &Context, args: &Erase) -> Done {
         serial: &args.serial,
     };
     let kept = Kept::open(args.journal.as_deref())?;
-    let changed = match change.erase(kept.keep()) {
-        Ok(changed) => changed,
-        Err(problem) if problem.code == Code::CONFIG_UNKNOWN_PLUGIN => {
-            return Ok(misused(context, &problem));
-        }
-        Err(problem) => return Err(problem),
-    };
+    let changed = change.erase(kept.keeper(context))?;
     for warning in &changed.warnings {
         context.output.problem(warning);
     }
     let records = changed.report.read + changed.report.rejected;
-    kept.note(context, &changed, &Event::Erased { records });
     if args.json {
         context.output.json(&json!({
             "driver": changed.before.driver,
             "device": changed.before.label,
             "serial": changed.before.device.serial,
             "erased": records,
-            "left": changed.after.device.record_count,
+            "left": changed.after.as_ref().and_then(|after| after.device.record_count),
         }));
     } else {
         let line = format!(
@@ -72,5 +62,5 @@ pub(super) fn erase(context: &Context, args: &Erase) -> Done {
         );
         context.output.data(&format!("{line}\n"));
     }
-    Ok(Exit::Done)
+    Ok(exit_of(&changed))
 }

@@ -1,6 +1,5 @@
 //! `glucopipe info`.
 
-use glucopipe_runtime::problem::Code;
 use glucopipe_runtime::run::query::query_info;
 use serde_json::{Value, json};
 
@@ -23,13 +22,7 @@ pub(super) fn info(context: &Context, args: &Info) -> Done {
     };
     let finder = context.finder(&registry);
     let driver = args.meter.driver.as_deref();
-    let meter = match query_info(&finder, driver, &selector, &setup) {
-        Ok(meter) => meter,
-        Err(problem) if problem.code == Code::CONFIG_UNKNOWN_PLUGIN => {
-            return Ok(misused(context, &problem));
-        }
-        Err(problem) => return Err(problem),
-    };
+    let meter = query_info(&finder, driver, &selector, &setup)?;
     let mut document = json!({
         "driver": meter.driver,
         "device": meter.label,

@@ -27,6 +27,10 @@ use crate::exit::Exit;
 
 /// Runs a command.
 pub(crate) fn dispatch(context: &Context, command: Command) -> Exit {
+    let device = matches!(
+        command,
+        Command::Info(_) | Command::Clock(_) | Command::Erase(_) | Command::Dump(_)
+    );
     let done = match command {
         Command::Run(args) => run::run(context, &args),
         Command::Replay(args) => replay::replay(context, &args),
@@ -55,8 +59,18 @@ pub(crate) fn dispatch(context: &Context, command: Command) -> Exit {
         }
     };
     let exit = done.unwrap_or_else(|problem| {
+        // What a pipeline would name in its file, these commands name in their words.
+        let in_words = |hint: String| hint.replace("`path` in [journal]", "`--journal`");
+        let hint = problem.hint.clone();
+        let problem = Problem {
+            hint: if device { hint.map(in_words) } else { hint },
+            ..problem
+        };
         context.output.problem(&problem);
-        Exit::for_code(problem.code)
+        match Exit::for_code(problem.code) {
+            Exit::Config if device => Exit::Usage,
+            exit => exit,
+        }
     });
     match context.output.data_problem() {
         Some(problem) if exit == Exit::Done => {

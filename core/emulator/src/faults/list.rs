@@ -114,7 +114,14 @@ pub(super) const FAULTS: &[(&[FamilyKind], KeyEntry)] = &[
         CONTOUR,
         key("cut", "3", "end of transmission after n results"),
     ),
-    (CONTOUR, key("dead", "3", "silent for ever after n results")),
+    (
+        METERS,
+        key(
+            "dead",
+            "3",
+            "silent for ever after n results; Verio family: from reply n on",
+        ),
+    ),
     (
         CONTOUR,
         key(
@@ -148,7 +155,7 @@ pub(super) const FAULTS: &[(&[FamilyKind], KeyEntry)] = &[
             "VALUE[:n]: result n (3) has this meal byte, 0 to 255",
         ),
     ),
-    (CONTOUR, key("mute", "", "never answers")),
+    (METERS, key("mute", "", "never answers")),
     (
         CONTOUR,
         key("nak", "", "the first wake-up is answered by NAK"),

@@ -22,6 +22,8 @@ pub(super) const LABEL: [u8; 19] = *b"LIFESCAN   FAT16   ";
 const BLANK: [u8; 20] = [b' '; 20];
 /// Bytes of INQUIRY with the vendor field.
 const VENDOR_END: usize = 16;
+/// Longer than any host waits.
+const NEVER_MS: u32 = 3_600_000;
 /// An empty block.
 const EMPTY: Block = [0; BLOCK_SIZE];
 
@@ -115,6 +117,16 @@ impl VerioMeter {
             shared: true,
             ..self
         }
+    }
+
+    /// Whether the disk has stopped answering anything.
+    fn is_silent(&self) -> bool {
+        let dead = self.faults.find(|fault| match fault {
+            Fault::Mute => Some(0),
+            Fault::Dead(n) => Some(n),
+            _ => None,
+        });
+        dead.is_some_and(|n| self.requests >= n)
     }
 
     fn register(&mut self, lba: u32) -> Option<&mut Register> {
@@ -355,6 +367,13 @@ impl ScsiMeter for VerioMeter {
             return Err(Unplugged);
         }
         self.audit.scsi_commands += 1;
+        if self.is_silent() {
+            self.now = self.now.saturating_add(NEVER_MS.into());
+            return Ok(ScsiOutcome {
+                elapsed_ms: NEVER_MS,
+                ..self.disk.good(data.len())
+            });
+        }
         let command = Command::parse(cdb);
         let expected = data.len();
         let outcome = match command {

@@ -22,6 +22,11 @@ pub(crate) static ENTRY: ModelEntry = ModelEntry {
     product_code: 0,
     about: "no meter: a disk that must not be written to",
 };
+/// Ids of a meter.
+const METER: UsbIds = UsbIds {
+    vendor: 0x2766,
+    product: 0x0004,
+};
 /// Written blocks that are kept.
 const KEPT: usize = 16;
 /// Serial unless the scenario names one.
@@ -36,6 +41,20 @@ pub(crate) enum Looks {
     Inquiry,
     /// The boot sector.
     Boot,
+    /// The USB ids.
+    Ids,
+    /// The USB ids and the vendor field of INQUIRY.
+    IdsAndInquiry,
+}
+
+impl Looks {
+    /// USB ids of a stick that looks so.
+    pub(crate) fn usb(self) -> UsbIds {
+        match self {
+            Self::Ids | Self::IdsAndInquiry => METER,
+            _ => ENTRY.usb,
+        }
+    }
 }
 
 /// A virtual memory stick.
@@ -50,7 +69,7 @@ pub(crate) struct Stick {
 impl Stick {
     /// A stick as just plugged in.
     pub(crate) fn new(looks: Looks) -> Self {
-        let (vendor, product) = if looks == Looks::Inquiry {
+        let (vendor, product) = if matches!(looks, Looks::Inquiry | Looks::IdsAndInquiry) {
             (VENDOR, [b' '; 20])
         } else {
             (*b"Generic ", *b"Flash Disk      8.07")

@@ -1,21 +1,21 @@
 //! A disk that may be a meter: what is known of it, and by which way it is reached.
 
+use std::path::PathBuf;
+use std::sync::Arc;
 use std::time::Duration;
 
 use super::access::{self, Node};
 use super::mounts::mounted;
+use super::place;
 use super::udev;
+use crate::transport::hold::Hold;
 use crate::transport::link::{LinkContext, LinkError};
 use crate::transport::scsi::bulk_only::BulkOnly;
 #[cfg(target_os = "linux")]
-use crate::transport::scsi::sg::SgDisk;
+use crate::transport::scsi::sg::{self, SgDisk};
 use crate::transport::scsi::usb::{self, Address, UsbPipe};
 use crate::transport::scsi::{self, ScsiLink};
 use crate::transport::worker::CLOSES_ITSELF;
-
-/// Major number of SCSI generic nodes (Linux, `devices.txt`).
-#[cfg(target_os = "linux")]
-const SCSI_GENERIC: u32 = 21;
 
 /// Longest wait for the kernel to get its disk back.
 const HAND_BACK: Duration = Duration::from_secs(2);
@@ -111,7 +111,7 @@ impl Disk {
 
         let found = std::fs::metadata(path).ok()?;
         let name = path.strip_prefix("/dev/")?.to_owned();
-        let generic = rustix::fs::major(found.rdev()) == SCSI_GENERIC;
+        let generic = rustix::fs::major(found.rdev()) == sg::MAJOR;
         let unit = match found.file_type() {
             kind if kind.is_block_device() => Unit {
                 block: Some(name),
@@ -246,8 +246,21 @@ impl Chosen {
         picked.map_err(|refusal| (refusal, nodes))
     }
 
-    /// Opens it by the way that is open now.
-    pub(super) fn open(&self, context: &LinkContext<'_>) -> Result<ScsiLink, LinkError> {
+    /// Where all ways to it share a lock.
+    pub(super) fn place(&self) -> Option<PathBuf> {
+        match (&self.usb, &self.named) {
+            (Some(usb), _) => place::of_usb(usb.address),
+            (None, Some(named)) => place::of_node(&named.node()),
+            (None, None) => None,
+        }
+    }
+
+    /// Opens it by the way that is open now, for whoever holds it.
+    pub(super) fn open(
+        &self,
+        context: &LinkContext<'_>,
+        hold: Option<Arc<Hold>>,
+    ) -> Result<ScsiLink, LinkError> {
         let route = match (&self.usb, &self.named) {
             (None, Some(named)) => named.clone(),
             _ => {
@@ -256,7 +269,10 @@ impl Chosen {
                 let disk = disk.filter(|disk| !self.routes(disk).is_empty());
                 let disk = disk.ok_or(LinkError::Lost)?;
                 let way = self.way(&disk);
-                way.map_err(|(refusal, nodes)| LinkError::Access(refusal.text(&nodes)))?
+                way.map_err(|(refusal, nodes)| match refusal {
+                    Refusal::Taken => LinkError::Busy,
+                    refusal => LinkError::Access(refusal.text(&nodes)),
+                })?
             }
         };
         match route {
@@ -264,7 +280,7 @@ impl Chosen {
             Route::SgIo(node) => {
                 let way = format!("SG_IO on {node}");
                 let open = move || Ok(Box::new(SgDisk::open(&node)?) as Box<dyn scsi::Disk>);
-                ScsiLink::open(context, way, CLOSES_ITSELF, open)
+                ScsiLink::open(context, (way, CLOSES_ITSELF), hold, open)
             }
             #[cfg(not(target_os = "linux"))]
             Route::SgIo(_) => Err(LinkError::Unsupported),
@@ -274,7 +290,7 @@ impl Chosen {
                     let pipe = UsbPipe::open(address)?;
                     Ok(Box::new(BulkOnly::new(pipe)) as Box<dyn scsi::Disk>)
                 };
-                ScsiLink::open(context, way, HAND_BACK, open)
+                ScsiLink::open(context, (way, HAND_BACK), hold, open)
             }
         }
     }

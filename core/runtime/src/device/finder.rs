@@ -5,7 +5,7 @@ use std::io::Read;
 use std::path::Path;
 use std::sync::Arc;
 
-use super::disk::{Chosen, Disk, Route};
+use super::disk::{Chosen, Disk, Refusal, Route};
 use super::listing::{Attached, Found, best_driver, found, meters};
 use super::selector::{Selector, normalise_serial};
 use super::{Device, Target, udev};
@@ -101,6 +101,8 @@ impl Finder<'_> {
             label,
             recorder: None,
             clock: self.clock.clone(),
+            held: Arc::default(),
+            wanted: None,
         }
     }
 
@@ -147,16 +149,7 @@ impl Finder<'_> {
             Selector::Path(path) => Some(real_path(path)),
             _ => None,
         };
-        let fits = |meter: &&Attached| match selector {
-            Selector::Serial(serial) => meter
-                .serial
-                .as_deref()
-                .is_some_and(|known| same_serial(known, serial)),
-            Selector::Usb(vendor, product) => meter.usb == format!("{vendor}:{product}"),
-            Selector::Path(_) => path.as_ref().is_some_and(|path| meter.found.has(path)),
-            _ => true,
-        };
-        let chosen: Vec<&Attached> = all.iter().filter(fits).collect();
+        let chosen = fitting(&all, selector, path.as_deref());
         let meter = match (chosen.as_slice(), &path) {
             ([], Some(path)) => return self.choose_stranger(driver, path, &found, &all),
             ([], None) => return Err(self.none_attached(driver, &all)),
@@ -168,7 +161,9 @@ impl Finder<'_> {
         match &meter.found {
             Found::Scsi(disk) => {
                 let disk = (disk, path.and_then(|path| disk.route_at(&path)), false);
-                Ok((component, self.disk(disk, &name)?))
+                let wanted = wanted(meter, selector);
+                let device = self.disk(disk, &name)?;
+                Ok((component, Device { wanted, ..device }))
             }
             Found::Hid(hid) => {
                 let label = format!("{name} at {}", meter.node);
@@ -177,7 +172,9 @@ impl Finder<'_> {
                 }
                 let (target, usb) = (Target::Hid(hid.node.clone()), meter.found.usb());
                 let serial = meter.serial.clone();
-                Ok((component, self.device(target, usb, serial, label)))
+                let device = self.device(target, usb, serial, label);
+                let wanted = wanted(meter, selector);
+                Ok((component, Device { wanted, ..device }))
             }
         }
     }
@@ -195,6 +192,8 @@ impl Finder<'_> {
         };
         let node = match chosen.way(disk) {
             Ok(way) => way.node(),
+            // It is waited for when it is opened: another glucopipe gives it back soon.
+            Err((Refusal::Taken, nodes)) if !nodes.is_empty() => nodes[0].path.clone(),
             Err((refusal, nodes)) => {
                 let at = nodes.first().map_or("no node", |node| node.path.as_str());
                 let label = format!("{name} at {at}");
@@ -301,10 +300,43 @@ fn too_many(meters: &[&Attached]) -> Problem {
         problem = problem.cause(format!("{} ({}) at {}", meter.model, meter.usb, meter.node));
     }
     let first = meters.first().map_or("", |meter| meter.node.as_str());
-    problem.kept("nothing was read").hint(format!(
-        "choose one by its node, as in `--device path:{first}`, or with `serial:…` by the serial that \
-         `glucopipe devices` lists"
-    ))
+    let by_node = format!("choose one by its node, as in `--device path:{first}`");
+    let listed = meters.iter().any(|meter| meter.serial.is_some());
+    problem.kept("nothing was read").hint(match listed {
+        true => {
+            format!("{by_node}, or with `serial:…` by the serial that `glucopipe devices` lists")
+        }
+        false => by_node,
+    })
+}
+
+/// The meters that a selector means. Not every meter tells its serial before it is opened: where no other has the
+/// serial, one that does not tell it may.
+fn fitting<'a>(all: &'a [Attached], selector: &Selector, path: Option<&str>) -> Vec<&'a Attached> {
+    let fits = |meter: &&Attached| match selector {
+        Selector::Serial(serial) => meter
+            .serial
+            .as_deref()
+            .is_some_and(|known| same_serial(known, serial)),
+        Selector::Usb(vendor, product) => meter.usb == format!("{vendor}:{product}"),
+        Selector::Path(_) => path.is_some_and(|path| meter.found.has(path)),
+        _ => true,
+    };
+    let fitting: Vec<_> = all.iter().filter(fits).collect();
+    match selector {
+        Selector::Serial(_) if fitting.is_empty() => {
+            all.iter().filter(|meter| meter.serial.is_none()).collect()
+        }
+        _ => fitting,
+    }
+}
+
+/// The serial that a meter must turn out to have, as nothing else says so.
+fn wanted(meter: &Attached, selector: &Selector) -> Option<String> {
+    match selector {
+        Selector::Serial(serial) if meter.serial.is_none() => Some(serial.clone()),
+        _ => None,
+    }
 }
 
 /// Compares serials: a USB descriptor may pad the meter's own with zeros in front, or leave its
@@ -340,6 +372,49 @@ fn read_transcript(path: &Path) -> Result<Transcript, Problem> {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    fn attached(node: &str, serial: Option<&str>) -> Attached {
+        Attached {
+            driver: "verio".into(),
+            model: "OneTouch Verio Flex".into(),
+            usb: "2766:0004".into(),
+            serial: serial.map(str::to_owned),
+            link: "scsi",
+            node: node.into(),
+            nodes: Vec::new(),
+            mounted: None,
+            accessible: true,
+            reason: None,
+            found: Found::Scsi(Disk::default()),
+        }
+    }
+
+    #[test]
+    fn a_meter_that_does_not_tell_its_serial_may_be_the_one() {
+        let all = [
+            attached("a", None),
+            attached("b", Some("ONE1")),
+            attached("c", Some("TWO2")),
+        ];
+        let chosen = |serial: &str| {
+            let selector = Selector::parse(&format!("serial:{serial}")).unwrap();
+            let fitting = fitting(&all, &selector, None);
+            let [one] = fitting.as_slice() else {
+                panic!("{}", fitting.len());
+            };
+            (one.node.clone(), wanted(one, &selector))
+        };
+        assert_eq!(chosen("two2"), ("c".into(), None));
+        assert_eq!(chosen("six6"), ("a".into(), Some("SIX6".into())));
+        // Two may be meant: it is for the user to say.
+        let two = [attached("a", None), attached("b", None)];
+        let selector = Selector::parse("serial:six6").unwrap();
+        let unsure = fitting(&two, &selector, None);
+        let hint = too_many(&unsure).hint.unwrap();
+        assert!(unsure.len() == 2 && !hint.contains("serial:"), "{hint}");
+        let told: Vec<_> = all.iter().collect();
+        assert!(too_many(&told).hint.unwrap().contains("serial:"));
+    }
 
     #[test]
     fn usb_serials_match_the_meters_own() {

@@ -95,7 +95,10 @@ impl OpenDriver {
             // SAFETY: session and operation are alive; out-parameters are zeroed and ours.
             unsafe { info(self.session, self.op.raw(), out, error) }
         })?;
-        parse("description of the meter", &text)
+        let info = parse("description of the meter", &text)?;
+        let info = tidied(info).map_err(|what| Error::new(Status::Internal, what))?;
+        self.op.admit(&info.serial)?;
+        Ok(info)
     }
 
     /// Starts reading the records that a query asks for: all of them, if there is none.
@@ -185,6 +188,36 @@ impl OpenDriver {
             .map_err(|_| Error::new(Status::Precondition, "no serial holds a NUL"))?;
         // SAFETY: session, operation and text are alive; the out-parameter is zeroed and ours.
         call(|error| unsafe { erase(self.session, self.op.raw(), serial.as_ptr(), error) })
+    }
+}
+
+/// A driver's description of a meter as it may go to terminals and tables: control characters are blanks, and a
+/// serial with one is none, because readings go by it.
+///
+/// # Errors
+/// What is wrong with it.
+pub fn tidied(mut device: DeviceInfo) -> Result<DeviceInfo, String> {
+    if device.serial.contains(char::is_control) {
+        return Err("the serial in its description of the meter has control characters".into());
+    }
+    let texts = [
+        &mut device.serial_raw,
+        &mut device.firmware,
+        &mut device.unit,
+    ];
+    for text in texts.into_iter().flatten().chain([&mut device.model]) {
+        *text = text.replace(char::is_control, " ");
+    }
+    device.extra.values_mut().for_each(tidy);
+    Ok(device)
+}
+
+fn tidy(value: &mut Value) {
+    match value {
+        Value::String(text) => *text = text.replace(char::is_control, " "),
+        Value::Array(values) => values.iter_mut().for_each(tidy),
+        Value::Object(values) => values.values_mut().for_each(tidy),
+        _ => {}
     }
 }
 

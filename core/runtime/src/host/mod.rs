@@ -6,6 +6,6 @@ mod transport;
 
 pub use call::{
     Committed, OpenDriver, OpenExporter, OpenTransform, check_exporter, exporter_wants,
-    preview_export,
+    preview_export, tidied,
 };
 pub use operation::{LogLine, Logger, Operation, OperationSetup, Progress, ProgressSink};

@@ -8,6 +8,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 
 use glucopipe_abi as abi;
 use glucopipe_sdk::ffi::borrowed_text;
+use glucopipe_sdk::{Error, Status};
 
 use super::transport;
 use crate::cancel::Cancel;
@@ -182,6 +183,19 @@ impl Operation {
     /// Its time.
     pub fn time(&self) -> &OperationTime {
         &self.tables().state.time
+    }
+
+    /// Sees that the meter that answered is the one that was chosen.
+    ///
+    /// # Errors
+    /// [`Status::NotFound`] when it is another.
+    pub fn admit(&self, serial: &str) -> Result<(), Error> {
+        let device = self.tables().state.setup.device.as_ref();
+        if device.is_none_or(|device| device.admits(serial)) {
+            return Ok(());
+        }
+        let message = "the meter there has another serial than was asked for";
+        Err(Error::new(Status::NotFound, message))
     }
 
     /// Logs a line of the host itself, for those who want to know more.

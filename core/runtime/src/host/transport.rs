@@ -10,7 +10,7 @@ use glucopipe_sdk::link::{Kind, ScsiData};
 use glucopipe_sdk::{Error, Status};
 
 use super::operation::{Shared, State, state};
-use crate::transport::link::{Link, LinkContext, LinkError};
+use crate::transport::link::{BUSY, Link, LinkContext, LinkError};
 
 /// Longest wait inside one call of a back end, so that a cancellation is seen soon.
 const SLICE_MS: u32 = 100;
@@ -49,6 +49,7 @@ impl From<LinkError> for Error {
             LinkError::Transcript(reason) => {
                 Self::new(Status::Io, format!("the recording does not fit: {reason}"))
             }
+            LinkError::Busy => Self::new(Status::Access, BUSY),
             LinkError::Access(reason) => Self::new(Status::Access, reason),
             LinkError::Io(reason) => Self::new(Status::Io, reason),
         }

@@ -6,6 +6,7 @@ use crate::cancel::{Cancel, Reason};
 use crate::device::udev;
 use crate::plugin::Component;
 use crate::problem::{Code, Place, Problem};
+use crate::transport::link::BUSY;
 
 /// What the SDK puts in front of the text of a panic. In a stream it is the only sign of one: an
 /// `errno` cannot say it.
@@ -90,6 +91,7 @@ pub fn driver_failed(
         (Status::Cancelled, _) => return interrupted(node),
         (Status::Internal, _) => return broken(component, &error.message),
         (Status::Timeout, _) => Code::TIMEOUT,
+        (Status::Access, _) if error.message == BUSY => Code::DEVICE_BUSY,
         (Status::Access, _) => Code::DEVICE_ACCESS,
         (Status::NotFound, _) => Code::NO_METER,
         (Status::Lost, _) => Code::DEVICE_LOST,
@@ -102,8 +104,12 @@ pub fn driver_failed(
     let title = match code {
         Code::TIMEOUT => format!("{label} did not answer in time"),
         Code::DEVICE_ACCESS => format!("not allowed to open {label}"),
+        Code::DEVICE_BUSY => format!("{label} is in use"),
         Code::NO_METER => format!("{label} is not there"),
         Code::DEVICE_LOST => format!("{label} was disconnected"),
+        Code::PROTOCOL if error.status == Status::Precondition => {
+            format!("{label} is no meter of driver `{}`", component.id)
+        }
         Code::PROTOCOL => format!("{label} answered outside its protocol"),
         Code::DEVICE_UNSUPPORTED => format!("{label} cannot be read by driver `{}`", component.id),
         Code::CONFIG_VALUE => format!(
@@ -120,6 +126,9 @@ pub fn driver_failed(
     };
     let problem = Problem::error(code, title).cause(cause);
     match code {
+        Code::PROTOCOL if error.status == Status::Precondition => {
+            problem.kept("nothing was written")
+        }
         Code::TIMEOUT | Code::DEVICE_LOST | Code::PROTOCOL => problem
             .kept("nothing was delivered; the readings are still in the meter")
             .hint(
@@ -129,6 +138,9 @@ pub fn driver_failed(
         Code::DEVICE_ACCESS => problem
             .kept("nothing was read or written")
             .hint(udev::hint()),
+        Code::DEVICE_BUSY => problem
+            .kept("nothing was read or written")
+            .hint("close the other program, or wait until it is done, then run again"),
         _ => problem.kept("nothing was read"),
     }
 }

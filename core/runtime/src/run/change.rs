@@ -3,8 +3,11 @@
 //! Both read the meter to its end first, in the conversation that changes it, and let the caller keep
 //! what was read before anything is changed.
 
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU8, Ordering};
+
 use arrow::array::RecordBatch;
-use chrono::{DateTime, NaiveDateTime};
+use chrono::{DateTime, NaiveDateTime, TimeDelta};
 use glucopipe_sdk::batch::Texts;
 use glucopipe_sdk::driver::DeviceInfo;
 use glucopipe_sdk::{Error, Status};
@@ -16,8 +19,12 @@ use super::report::{SourceReport, SourceStatus};
 use super::source::{SourceJob, SourceRead};
 use crate::device::{Finder, Selector, normalise_serial};
 use crate::host::OpenDriver;
+use crate::journal::{Event, Session};
 use crate::plugin::Ability;
-use crate::problem::{Code, Problem};
+use crate::problem::{Code, Problem, Severity};
+
+/// What is true of a meter until its driver is told to change it.
+const UNCHANGED: &str = "nothing was changed in the meter";
 
 /// What a clock is set to.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -28,19 +35,50 @@ pub enum When {
     At(NaiveDateTime),
 }
 
-/// Keeps what was read before a meter is changed; an error leaves the meter as it is.
-pub type Keep = Box<dyn FnOnce(&SourceRead) -> Result<(), Problem> + Send>;
+/// What the caller keeps of a change.
+pub struct Keeper {
+    /// Keeps what was read before the meter is changed; an error leaves the meter as it is.
+    pub keep: Box<dyn FnOnce(&SourceRead) -> Result<(), Problem> + Send>,
+    /// Notes what was done to the meter that was read, as soon as it is done.
+    pub note: Box<dyn FnOnce(&Session, &Event) -> Result<(), Problem> + Send>,
+}
 
 /// What a change did.
 pub struct Changed {
     /// The meter before.
     pub before: MeterInfo,
-    /// The meter afterwards.
-    pub after: MeterInfo,
+    /// The meter afterwards, if it could still be asked.
+    pub after: Option<MeterInfo>,
     /// The read before the change.
     pub report: SourceReport,
-    /// What the user should know of that read.
+    /// What the user should know of that read, and of what came behind the change.
     pub warnings: Vec<Problem>,
+}
+
+/// How far a change has come, for those who only see it end.
+#[derive(Clone, Default)]
+struct Stage(Arc<AtomicU8>);
+
+impl Stage {
+    const BEGUN: u8 = 1;
+    const DONE: u8 = 2;
+
+    fn reach(&self, stage: u8) {
+        self.0.store(stage, Ordering::SeqCst);
+    }
+
+    /// Says of a change that ended with a problem what became of the meter. Where it was refused, the driver
+    /// has said so.
+    fn explain(&self, problem: Problem) -> Problem {
+        match (self.0.load(Ordering::SeqCst), problem.code) {
+            (Self::DONE, _) => problem.kept("the meter was changed"),
+            (Self::BEGUN, code) if code.area() == 4 || code == Code::INTERNAL => {
+                problem.kept("whether the meter was changed is not known")
+            }
+            (Self::BEGUN, _) => problem,
+            _ => problem.kept(UNCHANGED),
+        }
+    }
 }
 
 /// A meter, and what may be done to it.
@@ -63,18 +101,28 @@ impl Change<'_> {
     /// # Errors
     /// When the meter was not read to its end, what was read could not be kept, it is another meter, or
     /// its driver cannot set it: nothing is changed then. And when the meter refuses.
-    pub fn set_clock(&self, when: When, keep: Keep) -> Result<Changed, Problem> {
-        self.apply(Ability::SetClock, keep, move |driver, job, _, label| {
+    pub fn set_clock(&self, when: When, keeper: Keeper) -> Result<Changed, Problem> {
+        self.apply(Ability::SetClock, keeper, move |at| {
+            let time = at.job.op.time();
             let local = match when {
                 When::At(local) => local,
                 When::Now => {
-                    let now = DateTime::from_timestamp_micros(job.op.time().utc_us());
-                    job.clock.local(now.unwrap_or_default())
+                    let now = DateTime::from_timestamp_micros(time.utc_us());
+                    at.job.clock.local(now.unwrap_or_default())
                 }
             };
-            let title = format!("the clock of {label} could not be set");
-            let set = driver.set_clock(local);
-            set.map_err(|error| failed(title, job, &error))
+            let title = format!("the clock of {} could not be set", at.label);
+            let then = time.monotonic_ms();
+            at.stage.reach(Stage::BEGUN);
+            let set = at.driver.set_clock(local);
+            set.map_err(|error| failed(title, at.job, &error))?;
+            // A meter may have to be waited for, and its clock goes on meanwhile.
+            let passed = time.monotonic_ms().saturating_sub(then) / 1000;
+            let passed = TimeDelta::seconds(i64::try_from(passed).unwrap_or(0));
+            Ok(Event::ClockSet {
+                before: at.before.clock,
+                after: local.checked_add_signed(passed).unwrap_or(local),
+            })
         })
     }
 
@@ -82,58 +130,121 @@ impl Change<'_> {
     ///
     /// # Errors
     /// As [`Change::set_clock`], and when the meter holds more than what was read.
-    pub fn erase(&self, keep: Keep) -> Result<Changed, Problem> {
-        self.apply(Ability::Erase, keep, move |driver, job, read, label| {
-            let now = driver.info().map_err(Failure::Driver)?;
-            if now.record_count != Some(read.report.read + read.report.rejected) {
-                let title = format!("{label} is not erased");
+    pub fn erase(&self, keeper: Keeper) -> Result<Changed, Problem> {
+        self.apply(Ability::Erase, keeper, move |at| {
+            let now = at.driver.info().map_err(Failure::Driver)?;
+            let records = at.read.report.read + at.read.report.rejected;
+            if now.record_count != Some(records) {
+                let title = format!("{} is not erased", at.label);
                 return Err(refused(title)
                     .cause("it does not hold as many records as were read")
                     .hint("run again; measure nothing meanwhile")
                     .into());
             }
-            let title = format!("{label} could not be erased");
-            let erased = driver.erase(&now.serial);
-            erased.map_err(|error| failed(title, job, &error))
+            let title = format!("{} could not be erased", at.label);
+            at.stage.reach(Stage::BEGUN);
+            let erased = at.driver.erase(&now.serial);
+            erased.map_err(|error| failed(title, at.job, &error))?;
+            Ok(Event::Erased { records })
         })
     }
 
     fn apply(
         &self,
         ability: Ability,
-        keep: Keep,
-        change: impl FnOnce(&mut OpenDriver, &SourceJob, &SourceRead, &str) -> Result<(), Failure>
-        + Send
-        + 'static,
+        keeper: Keeper,
+        change: impl FnOnce(Moment<'_>) -> Result<Event, Failure> + Send + 'static,
     ) -> Result<Changed, Problem> {
         let conversation =
             Conversation::choose(self.finder, self.driver, self.selector, self.setup)?;
         let label = conversation.label().to_owned();
         let serial = normalise_serial(self.serial);
-        let (before, after, read) = conversation.hold(move |driver, job| {
+        let reached = Stage::default();
+        let stage = reached.clone();
+        let run = self.setup.cancel.clone();
+        let held = conversation.hold(move |driver, job| {
             if !job.component.abilities().contains(&ability) {
                 return Err(cannot(&label, job, ability).into());
             }
             let before = with_clock(driver, &job.op)?;
             admit(&before, &serial, &label)?;
             let read = job.read_open(driver);
-            let read = complete(read, &label)?;
-            keep(&read)?;
-            change(driver, job, &read, &label)?;
-            let after = with_clock(driver, &job.op)?;
+            let mut read = complete(read, &label)?;
+            (keeper.keep)(&read)?;
+            job.op.debug("it was read to its end".to_owned());
+            // Whoever presses Ctrl-C twice waits for this.
+            let shield = run.shield();
+            let done = change(Moment {
+                driver,
+                job,
+                before: &before,
+                read: &read,
+                label: &label,
+                stage: &stage,
+            })?;
+            stage.reach(Stage::DONE);
+            if let Some(came) = &read.came
+                && let Err(mut problem) = (keeper.note)(&came.session, &done)
+            {
+                problem.severity = Severity::Warning;
+                read.warnings
+                    .push(problem.kept("the meter was changed all the same"));
+            }
+            drop(shield);
+            job.op.debug("it was changed".to_owned());
+            // Whatever comes now, the meter is changed.
+            let after = match with_clock(driver, &job.op) {
+                Ok(after) => Some(after),
+                Err(failure) => {
+                    read.warnings.push(unseen(&done, job, failure));
+                    None
+                }
+            };
             Ok((before, after, read))
-        })?;
+        });
+        let (before, after, read) = held.map_err(|problem| reached.explain(problem))?;
         Ok(Changed {
             before: conversation.introduce(before),
-            after: conversation.introduce(after),
+            after: after.map(|after| conversation.introduce(after)),
             report: read.report,
             warnings: read.warnings,
         })
     }
 }
 
+/// The moment in which a meter is changed.
+struct Moment<'a> {
+    driver: &'a mut OpenDriver,
+    job: &'a SourceJob,
+    before: &'a DeviceInfo,
+    read: &'a SourceRead,
+    label: &'a str,
+    stage: &'a Stage,
+}
+
+/// A meter was changed, but did not tell what it shows since.
+fn unseen(done: &Event, job: &SourceJob, failure: Failure) -> Problem {
+    let blamed = match failure {
+        Failure::Driver(error) => job.blame(&error),
+        Failure::Known(problem) => *problem,
+    };
+    let title = format!("what {} shows now could not be asked", job.label);
+    let cause = match blamed.causes.is_empty() {
+        true => blamed.title,
+        false => blamed.causes.join("; "),
+    };
+    Problem::warning(blamed.code, title)
+        .cause(cause)
+        .kept(match done {
+            Event::Erased { .. } => "its records were erased; the journal has them".to_owned(),
+            Event::ClockSet { after, .. } => {
+                format!("its clock was set to {}", after.format("%Y-%m-%dT%H:%M:%S"))
+            }
+        })
+}
+
 fn refused(title: String) -> Problem {
-    Problem::error(Code::CHANGE_REFUSED, title).kept("nothing was changed in the meter")
+    Problem::error(Code::CHANGE_REFUSED, title).kept(UNCHANGED)
 }
 
 /// A driver failed to change a meter. It says what became of it, so what is true of failed reads is not
@@ -141,14 +252,13 @@ fn refused(title: String) -> Problem {
 fn failed(title: String, job: &SourceJob, error: &Error) -> Failure {
     let code = match (error.status, job.blame(error)) {
         (Status::Precondition, _) => Code::CHANGE_REFUSED,
-        (
-            Status::Protocol
-            | Status::Timeout
-            | Status::Lost
-            | Status::Io
-            | Status::InvalidArgument,
-            blamed,
-        ) => blamed.code,
+        (Status::Protocol | Status::Timeout | Status::Lost | Status::Io, blamed) => blamed.code,
+        // A change that was begun is seen through.
+        (Status::Cancelled, blamed) => return blamed.kept(UNCHANGED).into(),
+        (Status::InvalidArgument, blamed) => {
+            let problem = Problem::error(blamed.code, title).cause(error.message.clone());
+            return problem.kept(UNCHANGED).into();
+        }
         (_, blamed) => return blamed.into(),
     };
     Problem::error(code, title)
@@ -163,7 +273,7 @@ fn cannot(label: &str, job: &SourceJob, ability: Ability) -> Problem {
     let why = job.component.lacks(ability);
     Problem::error(Code::DEVICE_UNSUPPORTED, title)
         .cause(why.map_or_else(unknown, str::to_owned))
-        .kept("nothing was changed in the meter")
+        .kept(UNCHANGED)
         .hint("the meter's own menu may have a way")
 }
 
@@ -185,7 +295,7 @@ fn complete(mut read: SourceRead, label: &str) -> Result<SourceRead, Problem> {
         return Ok(read);
     }
     if let Some(problem) = read.report.error.take() {
-        return Err(problem.kept("nothing was changed in the meter"));
+        return Err(problem.kept(UNCHANGED));
     }
     let problem = refused(format!(
         "{label} is not changed: it was not read to its end before"

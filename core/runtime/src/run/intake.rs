@@ -14,6 +14,7 @@ use glucopipe_sdk::driver::{DeviceInfo, SetAside};
 use glucopipe_sdk::schema::{self, ANNOTATIONS, COLUMNS, Column, Filler, Kind};
 
 use super::identity::reading_id;
+use crate::host::tidied;
 
 /// Most records one read may give: far beyond any meter, and still little memory.
 pub const RECORD_LIMIT: usize = 1_000_000;
@@ -117,6 +118,7 @@ pub fn check_schema(schema: &SchemaRef) -> Result<DeviceInfo, String> {
     let device = metadata(schema::DEVICE_KEY).ok_or("`glucopipe.device` is missing")?;
     let device: DeviceInfo = serde_json::from_str(device)
         .map_err(|_| "`glucopipe.device` is not a description of a meter")?;
+    let device = tidied(device)?;
     if device.serial.trim().is_empty() || device.model.trim().is_empty() {
         return Err("`glucopipe.device` has no serial or no model".into());
     }

@@ -138,6 +138,7 @@ impl SourceJob {
         let mut stream = driver.read(self.query.as_ref()).map_err(blame)?;
         let mut device = check_schema(&stream.schema()).map_err(broken)?;
         device.serial = normalise_serial(&device.serial);
+        self.op.admit(&device.serial).map_err(blame)?;
         let mut intake = Intake::new(Origin {
             family: self.component.id.clone(),
             driver: self.component.versioned(),

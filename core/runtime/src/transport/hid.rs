@@ -2,11 +2,13 @@
 
 use std::ffi::CString;
 use std::path::Path;
+use std::sync::Arc;
 use std::time::Duration;
 
 use glucopipe_sdk::link::Kind;
 use hidapi::{HidApi, HidDevice, HidError};
 
+use super::hold::Hold;
 use super::link::{Link, LinkContext, LinkError};
 use super::worker::{CLOSES_ITSELF, Worker};
 
@@ -65,16 +67,21 @@ pub struct Hid {
 struct Opened {
     device: HidDevice,
     node: String,
+    _hold: Option<Arc<Hold>>,
 }
 
 impl Hid {
-    /// Opens a node.
+    /// Opens a node; `hold` is given up behind it.
     ///
     /// # Errors
     /// The operating system's words, or when the operation is stopped.
-    pub fn open(context: &LinkContext<'_>, node: &str) -> Result<Self, LinkError> {
+    pub fn open(
+        context: &LinkContext<'_>,
+        node: &str,
+        hold: Option<Arc<Hold>>,
+    ) -> Result<Self, LinkError> {
         let owned = node.to_owned();
-        let open = move || Opened::open(owned);
+        let open = move || Opened::open(owned, hold);
         Ok(Self {
             worker: Worker::start(context.go_on, OPEN_LIMIT, CLOSES_ITSELF, open)?,
             route: format!("HID on {node}"),
@@ -83,12 +90,16 @@ impl Hid {
 }
 
 impl Opened {
-    fn open(node: String) -> Result<Self, LinkError> {
+    fn open(node: String, hold: Option<Arc<Hold>>) -> Result<Self, LinkError> {
         let failed = |error| failed(error, &node);
         let path = CString::new(node.as_str()).map_err(|error| LinkError::Io(error.to_string()))?;
         let api = HidApi::new().map_err(failed)?;
         let device = api.open_path(&path).map_err(failed)?;
-        Ok(Self { device, node })
+        Ok(Self {
+            device,
+            node,
+            _hold: hold,
+        })
     }
 
     fn read(&self, wait_ms: u32, len: usize) -> Result<Vec<u8>, LinkError> {

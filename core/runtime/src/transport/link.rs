@@ -18,6 +18,9 @@ pub struct LinkContext<'a> {
     pub go_on: &'a dyn Fn() -> bool,
 }
 
+/// What a driver is told of [`LinkError::Busy`], with the status of what is not allowed.
+pub(crate) const BUSY: &str = "another program talks to this meter";
+
 /// Why a link failed.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum LinkError {
@@ -29,6 +32,8 @@ pub enum LinkError {
     Cancelled,
     /// Not allowed; the operating system's words.
     Access(String),
+    /// Another program talks to the device.
+    Busy,
     /// The device or back end cannot do this.
     Unsupported,
     /// The recording and the driver disagree.

@@ -2,6 +2,7 @@
 
 pub mod file;
 pub mod hid;
+pub mod hold;
 pub mod link;
 pub mod record;
 pub mod replay;

@@ -171,7 +171,8 @@ impl VirtualMeter {
         }
     }
 
-    /// Appends what the meter noticed to the file that the selector names, when it is unplugged.
+    /// Appends what the meter noticed, and how it was changed, to the file that the selector names, when it is
+    /// unplugged.
     pub fn note(&self, audit: &Audit) {
         let Some(path) = &self.audit else { return };
         let mut text: String = audit
@@ -179,6 +180,12 @@ impl VirtualMeter {
             .into_iter()
             .map(|complaint| format!("violation: {complaint}\n"))
             .collect();
+        if audit.erasures > 0 {
+            text.push_str("erased\n");
+        }
+        if !audit.clock_settings.is_empty() {
+            text.push_str("clock set\n");
+        }
         text.push_str("unplugged\n");
         let file = std::fs::File::options()
             .create(true)
@@ -269,7 +276,7 @@ impl Link for Cable {
     fn scsi(
         &mut self,
         context: &LinkContext<'_>,
-        _timeout_ms: u32,
+        timeout_ms: u32,
         cdb: &[u8],
         data: ScsiData<'_>,
     ) -> Result<ScsiStatus, LinkError> {
@@ -282,8 +289,11 @@ impl Link for Cable {
             Plugged::Scsi(meter) => meter.command(cdb, transfer).map_err(|_| LinkError::Lost)?,
             Plugged::Hid(_) => return Err(LinkError::Unsupported),
         };
-        context.time.advance(outcome.elapsed_ms);
+        context.time.advance(outcome.elapsed_ms.min(timeout_ms));
         self.keep_pace(context);
+        if outcome.elapsed_ms > timeout_ms {
+            return Err(LinkError::Timeout);
+        }
         if outcome.stalled {
             return Err(LinkError::Io("the endpoint stalled".into()));
         }

@@ -30,6 +30,8 @@ pub enum ReplyError {
     },
     /// Not a text.
     Text,
+    /// A text, but not one that a meter has for a serial.
+    Serial,
 }
 
 impl fmt::Display for ReplyError {
@@ -51,6 +53,9 @@ impl fmt::Display for ReplyError {
                 "malformed reply: got {got} bytes of data, expected {expected}"
             ),
             Self::Text => f.write_str("malformed reply: not a text in UTF-16"),
+            Self::Serial => {
+                f.write_str("malformed reply: a serial has letters, digits and `-` only")
+            }
         }
     }
 }
@@ -122,6 +127,20 @@ pub fn acknowledgement(data: &[u8]) -> Result<(), ReplyError> {
 /// [`ReplyError::Text`].
 pub fn text(data: &[u8]) -> Result<String, ReplyError> {
     text::decode(data).ok_or(ReplyError::Text)
+}
+
+/// Decodes the serial, which tells one meter's readings from another's: what looks like none is not taken
+/// for one. It may stand between blanks.
+///
+/// # Errors
+/// [`ReplyError::Text`] and [`ReplyError::Serial`].
+pub fn serial(data: &[u8]) -> Result<String, ReplyError> {
+    let serial = text(data)?;
+    let of_serial = |letter: char| letter.is_ascii_alphanumeric() || matches!(letter, '-' | ' ');
+    match serial.chars().all(of_serial) {
+        true => Ok(serial),
+        false => Err(ReplyError::Serial),
+    }
 }
 
 /// Decodes the clock: seconds since 2000-01-01.
@@ -223,6 +242,23 @@ mod tests {
         assert_eq!(count(&[0; 3]), Err(wrong(3, 2)));
         assert_eq!(unit(&[]), Err(wrong(0, 4)));
         assert_eq!(record(&[0; 18]), Err(wrong(18, 16)));
+    }
+
+    #[test]
+    fn takes_no_other_reply_for_a_serial() {
+        let told = |text: &str| serial(&text::encode(text));
+        assert_eq!(told(" ZX12-3ab").as_deref(), Ok(" ZX12-3ab"));
+        assert_eq!(told("").as_deref(), Ok(""));
+        for wrong in ["ZX12ß", "ZX;12", "ĀȂ"] {
+            assert_eq!(told(wrong), Err(ReplyError::Serial), "{wrong}");
+        }
+        // Clock, count, acknowledgement, and a record of a control solution.
+        let record = [
+            5, 0, 1, 0xd4, 0, 0x6c, 0xff, 0xad, 0x31, 0x76, 0, 0, 0, 0, 11, 0,
+        ];
+        for other in [&[0x4c, 0xe3, 0xad, 0x31][..], &[0xf4, 1], &[], &record] {
+            assert!(serial(other).is_err(), "{other:?}");
+        }
     }
 
     #[test]

@@ -1,15 +1,16 @@
 //! Texts of replies: UTF-16, low byte first, up to the first NUL (captured).
 
-/// Decodes a text; `None` for half a character or an unpaired surrogate.
+/// Decodes a text; `None` for half a character, an unpaired surrogate, a control character or a missing
+/// NUL. Clock, counts and records are no texts then, but for a value in a thousand.
 pub fn decode(bytes: &[u8]) -> Option<String> {
     let (units, rest) = bytes.as_chunks::<2>();
     if !rest.is_empty() {
         return None;
     }
-    let units = units.iter().copied().map(u16::from_le_bytes);
-    char::decode_utf16(units.take_while(|unit| *unit != 0))
-        .collect::<Result<String, _>>()
-        .ok()
+    let units: Vec<u16> = units.iter().copied().map(u16::from_le_bytes).collect();
+    let end = units.iter().position(|unit| *unit == 0)?;
+    let text = String::from_utf16(units.get(..end)?).ok()?;
+    (!text.contains(char::is_control)).then_some(text)
 }
 
 /// Encodes a text, with its NUL.
@@ -27,15 +28,21 @@ mod tests {
     #[test]
     fn ends_at_the_first_nul() {
         assert_eq!(decode(b"V\0e\0\0\0x\0").as_deref(), Some("Ve"));
-        assert_eq!(decode(b"V\0").as_deref(), Some("V"));
-        assert_eq!(decode(b"").as_deref(), Some(""));
+        assert_eq!(decode(b"V\0\0\0").as_deref(), Some("V"));
+        assert_eq!(decode(b"\0\0").as_deref(), Some(""));
     }
 
     #[test]
     fn refuses_what_is_no_text() {
         assert_eq!(decode(b"V\0e"), None);
-        assert_eq!(decode(&[0x00, 0xd8, b'x', 0]), None);
-        assert_eq!(decode(&[0x00, 0xdc]), None);
+        assert_eq!(decode(&[0x00, 0xd8, b'x', 0, 0, 0]), None);
+        assert_eq!(decode(&[0x00, 0xdc, 0, 0]), None);
+        for endless in [&b""[..], b"V\0", b"V\0e\0"] {
+            assert_eq!(decode(endless), None);
+        }
+        for control in [7, 0x1b, 0x7f, 0x9b] {
+            assert_eq!(decode(&[b'V', 0, control, 0, 0, 0]), None);
+        }
     }
 
     #[test]

@@ -7,7 +7,7 @@ use glucopipe_emulator::UsbDevice;
 use glucopipe_usb_lane::{Plug, Program, User};
 
 use super::verio::Way;
-use super::{DUMP, Scenario, assert_clean, assert_whole, scenario};
+use super::{DUMP, Scenario, assert_clean, assert_whole, plug, scenario};
 
 pub(super) fn all() -> Vec<Scenario> {
     vec![
@@ -19,6 +19,10 @@ pub(super) fn all() -> Vec<Scenario> {
         scenario(
             "a stick that a driver is forced onto stays untouched",
             forced,
+        ),
+        scenario(
+            "a stick with the USB ids of a meter stays untouched",
+            namesake,
         ),
         scenario("what is forbidden is noticed", noticed),
     ]
@@ -109,5 +113,25 @@ fn forced() {
         assert_eq!(finished.stdout, "");
         assert_eq!(stick.nodes(), nodes);
         assert_untouched(stick);
+    }
+}
+
+/// What is taken for a meter by its ids is looked at, and left alone by each way to it.
+fn namesake() {
+    for (looks, differs) in [
+        ("ids", "the vendor of the disk differs"),
+        ("ids-inquiry", "the boot sector differs"),
+    ] {
+        for way in [Way::Generic, Way::BulkOnly] {
+            let stick = plug(&format!("usb-stick?looks={looks}"), Some(way));
+            let finished = Program::of(User::Person).run(DUMP);
+            let said = &finished.stderr;
+            assert_eq!((finished.code, finished.stdout.as_str()), (7, ""), "{said}");
+            assert!(
+                said.contains(differs) && said.contains(way.words()),
+                "{said}"
+            );
+            assert_untouched(stick);
+        }
     }
 }

@@ -7,6 +7,7 @@ mod change;
 mod contour;
 mod cut;
 mod faults;
+mod together;
 mod verio;
 
 use std::panic::UnwindSafe;
@@ -34,6 +35,7 @@ pub(crate) fn all() -> Vec<Scenario> {
         bystanders::all(),
         faults::all(),
         cut::all(),
+        together::all(),
         change::all(),
     ]
     .into_iter()

@@ -31,7 +31,7 @@ impl Way {
     }
 
     /// What the program says of it with `-v`.
-    fn words(self) -> &'static str {
+    pub(super) fn words(self) -> &'static str {
         match self {
             Self::Generic | Self::Block => "SG_IO on",
             Self::BulkOnly => "USB Bulk-Only on",

@@ -80,7 +80,7 @@ fn systemd_units_of_a_user() {
 
 #[test]
 fn systemd_units_of_the_system() {
-    let args = args(&["systemd", "--system", "--group", "plugdev"]);
+    let args = args(&["systemd", "--system", "--group", "glucopipe"]);
     assert_snapshot!(shown(&systemd::print(&plain(), &args).unwrap()));
 }
 

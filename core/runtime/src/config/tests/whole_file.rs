@@ -9,7 +9,7 @@ fn reads_a_good_pipeline_in_file_order() {
         [journal]\npath = \"j.db\"\n[plugins]\npath = [\"/opt/meters\"]\n";
     let loaded = load_with(
         text,
-        &[("GLUCOPIPE_PLUGIN_PATH", "/x"), ("HOME", "/root")],
+        &[("GLUCOPIPE_PLUGIN_PATH", "/x"), ("HOME", "/home/me")],
         &[],
     );
     assert_eq!(shown(&loaded), "");

@@ -6,10 +6,12 @@ pub mod sg;
 pub mod usb;
 pub mod wire;
 
+use std::sync::Arc;
 use std::time::Duration;
 
 use glucopipe_sdk::link::{Kind, ScsiData, ScsiStatus};
 
+use super::hold::Hold;
 use super::link::{Link, LinkContext, LinkError};
 use super::worker::Worker;
 
@@ -33,23 +35,34 @@ pub trait Disk {
     ) -> Result<ScsiStatus, LinkError>;
 }
 
+/// An open disk.
+struct Opened {
+    disk: Box<dyn Disk>,
+    _hold: Option<Arc<Hold>>,
+}
+
 /// A link to a real disk.
 pub struct ScsiLink {
-    worker: Worker<Box<dyn Disk>>,
+    worker: Worker<Opened>,
     route: String,
 }
 
 impl ScsiLink {
     /// Opens a disk; `route` says to people how it is reached, and whoever closes it waits `close_limit` for that.
+    /// `hold` is given up behind it.
     ///
     /// # Errors
     /// As `open` says, or when the operation is stopped.
     pub fn open(
         context: &LinkContext<'_>,
-        route: String,
-        close_limit: Duration,
+        (route, close_limit): (String, Duration),
+        hold: Option<Arc<Hold>>,
         open: impl FnOnce() -> Result<Box<dyn Disk>, LinkError> + Send + 'static,
     ) -> Result<Self, LinkError> {
+        let open = move || {
+            let disk = open()?;
+            Ok(Opened { disk, _hold: hold })
+        };
         let worker = Worker::start(context.go_on, OPEN_LIMIT, close_limit, open)?;
         Ok(Self { worker, route })
     }
@@ -87,8 +100,8 @@ impl Link for ScsiLink {
         let cdb = cdb.to_vec();
         let limit = Duration::from_millis(timeout_ms.into()) + OVERRUN;
         let run = |mut owned: Owned| -> Result<(ScsiStatus, Owned), LinkError> {
-            self.worker.run(context.go_on, limit, move |disk, stop| {
-                let status = disk.command(stop, timeout_ms, &cdb, owned.lend())?;
+            self.worker.run(context.go_on, limit, move |opened, stop| {
+                let status = opened.disk.command(stop, timeout_ms, &cdb, owned.lend())?;
                 Ok((status, owned))
             })?
         };
@@ -180,7 +193,7 @@ mod tests {
             go_on: &go_on,
         };
         let open = move || Ok(Box::new(Deaf(sender)) as Box<dyn Disk>);
-        let mut link = ScsiLink::open(&context, "a test".into(), OPEN_LIMIT, open).unwrap();
+        let mut link = ScsiLink::open(&context, ("a test".into(), OPEN_LIMIT), None, open).unwrap();
         assert_eq!((link.kind(), link.route()), (Kind::Scsi, Some("a test")));
 
         let mut buffer = [0; 3];

@@ -1,13 +1,18 @@
-//! Disks that the Linux kernel owns, through its ioctl `SG_IO` on `/dev/sgN` or `/dev/sdX`.
+//! Disks that the Linux kernel owns: `/dev/sgN` through its requests and answers, `/dev/sdX` through the ioctl
+//! `SG_IO`.
+//!
+//! The ioctl cannot be given up: a cancellation is seen when the disk has answered, or its time is over. So a
+//! generic node is written the request to and read the answer from, and closed when the caller has given up.
 
 use std::ffi::c_void;
 use std::fs::File;
 use std::mem::size_of;
 use std::path::{Path, PathBuf};
-use std::ptr;
+use std::{ptr, slice};
 
 use glucopipe_sdk::link::{ScsiData, ScsiStatus};
-use rustix::fs::{Mode, OFlags};
+use rustix::event::{PollFd, PollFlags, Timespec, poll};
+use rustix::fs::{FileType, Mode, OFlags, fstat, major};
 use rustix::io::Errno;
 use rustix::ioctl::{Updater, ioctl};
 
@@ -34,7 +39,17 @@ const DRIVER_MASK: u16 = 0x0f;
 const DRIVER_TIMEOUT: u16 = 0x06;
 const DRIVER_SENSE: u16 = 0x08;
 
-/// `struct sg_io_hdr` (`scsi/sg.h`).
+/// Major number of SCSI generic nodes (Linux, `devices.txt`).
+pub(crate) const MAJOR: u32 = 21;
+/// How often a caller is asked whether to go on.
+const SLICE: Timespec = Timespec {
+    tv_sec: 0,
+    tv_nsec: 100_000_000,
+};
+/// Bytes before and behind a pointer that the kernel leaves out.
+const GAP: usize = size_of::<usize>() - size_of::<u32>();
+
+/// `struct sg_io_hdr` (`scsi/sg.h`), its gaps named: it goes over as bytes.
 #[repr(C)]
 struct Header {
     interface_id: i32,
@@ -49,6 +64,7 @@ struct Header {
     timeout: u32,
     flags: u32,
     pack_id: i32,
+    gap: [u8; GAP],
     usr_ptr: *mut c_void,
     status: u8,
     masked_status: u8,
@@ -59,6 +75,7 @@ struct Header {
     resid: i32,
     duration: u32,
     info: u32,
+    end: [u8; GAP],
 }
 
 #[cfg(target_pointer_width = "64")]
@@ -68,8 +85,10 @@ const _: () = assert!(size_of::<Header>() == 64);
 
 /// An open node.
 pub struct SgDisk {
-    file: File,
+    /// None once a command was given up: its answer would be taken for that of the next.
+    file: Option<File>,
     node: PathBuf,
+    generic: bool,
 }
 
 impl SgDisk {
@@ -81,21 +100,98 @@ impl SgDisk {
         // The disk of a meter is opened as it is: nobody waits for a medium, and none is read.
         let flags = OFlags::RDWR | OFlags::NONBLOCK | OFlags::CLOEXEC | OFlags::NOCTTY;
         let file = rustix::fs::open(node, flags, Mode::empty()).map_err(failed)?;
+        // What is written to any other node would be written to the disk.
+        let found = fstat(&file).map_err(failed)?;
+        let character = FileType::from_raw_mode(found.st_mode) == FileType::CharacterDevice;
         Ok(Self {
-            file: file.into(),
+            file: Some(file.into()),
             node: node.into(),
+            generic: character && major(found.st_rdev) == MAJOR,
         })
     }
 
     fn is_gone(&self) -> bool {
         !Path::new(&self.node).exists()
     }
+
+    /// Has the kernel run a command.
+    ///
+    /// # Safety
+    /// The header is what the kernel takes; command, sense and data outlive the call, and the data may be
+    /// written when the device sends.
+    unsafe fn run(&mut self, header: &mut Header, stop: &dyn Fn() -> bool) -> Ran {
+        let Some(file) = &self.file else {
+            let what = "a command before was given up";
+            return Err(Failed::Link(LinkError::Io(what.into())));
+        };
+        // SAFETY: by the caller's word; nothing but a generic node is written to.
+        let ran = unsafe {
+            if self.generic {
+                ask(file, header, stop)
+            } else {
+                let updater = Updater::<SG_IO, Header>::new(header);
+                ioctl(file, updater).map_err(Failed::System)
+            }
+        };
+        if ran.is_err() {
+            self.file = None;
+        }
+        ran
+    }
+}
+
+/// How a command was run.
+type Ran = Result<(), Failed>;
+
+/// Why a command was not run.
+#[derive(Debug, PartialEq, Eq)]
+enum Failed {
+    /// The kernel's word.
+    System(Errno),
+    /// Anything else.
+    Link(LinkError),
+}
+
+/// Writes a request, waits for its answer, and reads that.
+///
+/// # Safety
+/// As [`SgDisk::run`]; with an error the file is to be closed, and with it the request is forgotten. The kernel
+/// writes to sense and data in no other moment than when the answer is read.
+unsafe fn ask(file: &File, header: &mut Header, stop: &dyn Fn() -> bool) -> Ran {
+    let len = size_of::<Header>();
+    // SAFETY: the header has no gaps that are not fields.
+    let request = unsafe { slice::from_raw_parts(ptr::from_ref(header).cast::<u8>(), len) };
+    let written = rustix::io::write(file, request).map_err(Failed::System)?;
+    if written != len {
+        return Err(Failed::System(Errno::IO));
+    }
+    loop {
+        let mut waiting = [PollFd::new(file, PollFlags::IN)];
+        match poll(&mut waiting, Some(&SLICE)) {
+            Ok(0) | Err(Errno::INTR) if stop() => {
+                return Err(Failed::Link(LinkError::Cancelled));
+            }
+            Ok(0) | Err(Errno::INTR) => continue,
+            Ok(_) => {}
+            Err(error) => return Err(Failed::System(error)),
+        }
+        let left = waiting[0].revents().contains(PollFlags::HUP);
+        // SAFETY: any bytes are a header; its pointers are not followed here.
+        let answer = unsafe { slice::from_raw_parts_mut(ptr::from_mut(header).cast::<u8>(), len) };
+        match rustix::io::read(file, answer) {
+            Ok(read) if read == len => return Ok(()),
+            Ok(_) => return Err(Failed::System(Errno::IO)),
+            Err(Errno::AGAIN) if left => return Err(Failed::Link(LinkError::Lost)),
+            Err(Errno::AGAIN | Errno::INTR) => {}
+            Err(error) => return Err(Failed::System(error)),
+        }
+    }
 }
 
 fn failed(error: Errno) -> LinkError {
     match error {
         Errno::NOENT => LinkError::Lost,
-        Errno::BUSY => LinkError::Io("another program holds the disk".into()),
+        Errno::BUSY => LinkError::Busy,
         Errno::NOTTY | Errno::INVAL => LinkError::Unsupported,
         error => std::io::Error::from(error).into(),
     }
@@ -104,7 +200,7 @@ fn failed(error: Errno) -> LinkError {
 impl Disk for SgDisk {
     fn command(
         &mut self,
-        _stop: &dyn Fn() -> bool,
+        stop: &dyn Fn() -> bool,
         timeout_ms: u32,
         cdb: &[u8],
         data: ScsiData<'_>,
@@ -131,6 +227,7 @@ impl Disk for SgDisk {
             timeout: timeout_ms.max(1),
             flags: 0,
             pack_id: 0,
+            gap: [0; GAP],
             usr_ptr: ptr::null_mut(),
             status: 0,
             masked_status: 0,
@@ -141,14 +238,15 @@ impl Disk for SgDisk {
             resid: 0,
             duration: 0,
             info: 0,
+            end: [0; GAP],
         };
-        // SAFETY: the header is what this ioctl takes; command, data and sense live until it returns, and the
+        // SAFETY: the header is what the kernel takes; command, data and sense live until this returns, and the
         // kernel writes to the data only when the device sends, for which they came from a mutable slice.
-        let done = unsafe { ioctl(&self.file, Updater::<SG_IO, Header>::new(&mut header)) };
-        match done {
+        match unsafe { self.run(&mut header, stop) } {
             Ok(()) => {}
+            Err(Failed::Link(error)) => return Err(error),
             Err(_) if self.is_gone() => return Err(LinkError::Lost),
-            Err(error) => return Err(failed(error)),
+            Err(Failed::System(error)) => return Err(failed(error)),
         }
         let sense = sense.get(..header.sb_len_wr.into()).unwrap_or(&sense);
         match (header.host_status, header.driver_status & DRIVER_MASK) {
@@ -164,5 +262,76 @@ impl Disk for SgDisk {
                 "the command failed on its way (host status {host:#04x}, driver status {driver:#04x})"
             ))),
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::io::{Read, Write};
+    use std::os::fd::OwnedFd;
+    use std::os::unix::net::UnixStream;
+    use std::thread;
+
+    use super::*;
+
+    /// Where the fields lie in a header of 64 bits (`scsi/sg.h`).
+    const STATUS: usize = 64;
+    const RESID: usize = 72;
+
+    /// A disk behind a node that is no node: what the kernel would do, the other end does.
+    fn disk() -> (SgDisk, UnixStream) {
+        let (node, kernel) = UnixStream::pair().unwrap();
+        let disk = SgDisk {
+            file: Some(OwnedFd::from(node).into()),
+            node: "/".into(),
+            generic: true,
+        };
+        (disk, kernel)
+    }
+
+    #[test]
+    #[cfg(target_pointer_width = "64")]
+    fn a_request_is_answered() {
+        let (mut disk, mut kernel) = disk();
+        let answering = thread::spawn(move || {
+            let mut header = [0; size_of::<Header>()];
+            kernel.read_exact(&mut header).unwrap();
+            assert_eq!(header[..10], [b'S', 0, 0, 0, 0xfd, 0xff, 0xff, 0xff, 6, 32]);
+            header[STATUS] = 2;
+            header[RESID] = 3;
+            kernel.write_all(&header).unwrap();
+        });
+        let mut buffer = [0; 36];
+        let data = ScsiData::From(&mut buffer);
+        let status = disk.command(&|| false, 5000, &[0x12, 0, 0, 0, 36, 0], data);
+        let status = status.unwrap();
+        assert_eq!((status.status, status.residue), (2, 3));
+        answering.join().unwrap();
+    }
+
+    #[test]
+    fn a_command_that_is_given_up_closes_the_node() {
+        let (mut disk, mut kernel) = disk();
+        let cdb = [0; 6];
+        let given_up = disk.command(&|| true, 5000, &cdb, ScsiData::None);
+        assert_eq!(given_up.unwrap_err(), LinkError::Cancelled);
+        let mut request = Vec::new();
+        kernel.read_to_end(&mut request).unwrap();
+        assert_eq!(request.len(), size_of::<Header>());
+        let next = disk.command(&|| false, 5000, &cdb, ScsiData::None);
+        assert!(matches!(next, Err(LinkError::Io(_))));
+    }
+
+    #[test]
+    fn a_disk_that_leaves_ends_the_wait() {
+        let (mut disk, kernel) = disk();
+        drop(kernel);
+        let lost = disk.command(&|| false, 5000, &[0; 6], ScsiData::None);
+        assert!(lost.is_err());
+    }
+
+    #[test]
+    fn only_generic_nodes_are_written_to() {
+        assert!(!SgDisk::open("/dev/null").unwrap().generic);
     }
 }

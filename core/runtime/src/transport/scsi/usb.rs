@@ -109,7 +109,7 @@ fn failed(error: rusb::Error) -> LinkError {
     match error {
         rusb::Error::Access => LinkError::Access("the system does not allow it".into()),
         rusb::Error::NoDevice | rusb::Error::NotFound => LinkError::Lost,
-        rusb::Error::Busy => LinkError::Io("another program holds the disk".into()),
+        rusb::Error::Busy => LinkError::Busy,
         rusb::Error::NotSupported => {
             LinkError::Io("this system does not lend its USB disks to programs".into())
         }

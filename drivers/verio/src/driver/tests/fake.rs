@@ -141,6 +141,12 @@ impl Fake {
             [0xe6, 2, 0] => text::encode(&self.serial),
             [0xe6, 2, 1] => self.model.clone(),
             [0xe6, 2, 2] => text::encode("PVS_01.02.03"),
+            [0xe6, 2, 4] => text::encode("%D %n %y"),
+            [0xe6, 2, 5] | [0, 0] => text::encode("%I:%T"),
+            // A meter need not know every question.
+            [0xe6, 2, 7] => return vec![self.prefix, 9],
+            [0xe6, 2, 9] => text::encode("ENa 01.02.00; DEa 01.02.00 "),
+            [2, 0] => text::encode(""),
             [4, 0] => vec![1, 0, 0, 0],
             [0x20, 2] => self.clock.to_le_bytes().to_vec(),
             [0x20, 1, a, b, c, d] => {
@@ -166,7 +172,7 @@ impl Fake {
             ref other => panic!("no such request: {other:02x?}"),
         };
         // READ PARAMETER answers 03 whatever was asked; all others of this meter answer the same.
-        let prefix = if message.len() == 3 && message[1] == 4 {
+        let prefix = if message.len() == 3 && message[1] <= 4 {
             3
         } else {
             self.prefix
@@ -180,7 +186,7 @@ impl Fake {
         self.written.push((lba, block.to_vec()));
         let request = decode(Form::Block, block).unwrap();
         assert!(block[request.bytes.len()..].iter().all(|byte| *byte == 0));
-        let is_parameter = request.message[1..] == [4, 0];
+        let is_parameter = matches!(request.message[1..], [0 | 2 | 4, 0]);
         let packet = match act {
             Act::Stale => return,
             Act::Echo => request.bytes.to_vec(),

@@ -7,7 +7,7 @@ use glucopipe_sdk::serde_json::json;
 use glucopipe_sdk::testing::Read;
 use glucopipe_sdk::{Error, Status};
 
-use super::fake::{Act, Bench, CLOCK, Fake, SERIAL, record};
+use super::fake::{Act, Bench, CLOCK, Fake, SERIAL, Step, record};
 use crate::protocol::record::Record;
 
 /// Cells of a text column, of all batches.
@@ -69,7 +69,30 @@ fn tells_what_the_meter_is() {
     assert_eq!(info.clock.unwrap().to_string(), "2026-06-01 12:00:00");
     assert_eq!(info.clock_resolution_s, Some(1));
     assert_eq!(info.clock_read_us, Some(1_780_315_200_000_000));
+    let told: Vec<_> = info.extra.iter().collect();
+    let expected = [
+        ("date_format", "%D %n %y"),
+        ("languages", "ENa 01.02.00; DEa 01.02.00"),
+        ("time_format", "%I:%T"),
+        ("time_format_setting", "%I:%T"),
+    ];
+    assert_eq!(told.len(), expected.len(), "{told:?}");
+    for (name, text) in expected {
+        assert_eq!(info.extra[name], text, "{name}");
+    }
     assert_eq!(bench.fake().count(0x31), 0);
+}
+
+/// What nobody needs does not cost the description of a meter that falls silent at it.
+#[test]
+fn a_meter_silent_at_an_odd_question_is_described_without_the_answer() {
+    let silent = |step: &Step<'_>| match step.message {
+        [_, 0xe6, 2, 4, ..] => Act::Fail(Status::Timeout, false),
+        _ => Act::Right,
+    };
+    let info = Bench::new(Fake::new(3).with_plan(silent)).session.info();
+    let info = info.unwrap();
+    assert_eq!((info.record_count, info.extra.len()), (Some(3), 0));
 }
 
 #[test]

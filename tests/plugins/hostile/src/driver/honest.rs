@@ -40,14 +40,18 @@ pub(super) struct Meter {
 
 impl Meter {
     fn device(&self) -> DeviceInfo {
-        let serial = if self.config.mode == Mode::SerialEmpty {
-            " "
-        } else {
-            "H-100"
+        let serial = match self.config.mode {
+            Mode::SerialEmpty => " ",
+            Mode::SerialControl => "\u{7}H-100",
+            _ => "H-100",
+        };
+        let model = match self.config.mode {
+            Mode::ModelControl => "Hostile\u{1b}[31m\t9",
+            _ => "Hostile",
         };
         DeviceInfo {
             serial: serial.to_owned(),
-            model: "Hostile".to_owned(),
+            model: model.to_owned(),
             ..DeviceInfo::default()
         }
     }

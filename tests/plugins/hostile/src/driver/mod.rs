@@ -37,6 +37,8 @@ pub(crate) enum Mode {
     LostLate,
     Deaf,
     SerialEmpty,
+    SerialControl,
+    ModelControl,
     // Calls.
     SessionNull,
     FailsWithoutError,
