@@ -9,6 +9,7 @@ mod compact;
 mod dictionary;
 mod disk;
 mod folder;
+mod held;
 mod known;
 mod settle;
 mod staging;
@@ -25,6 +26,7 @@ use glucopipe_sdk::stream::Batches;
 use glucopipe_sdk::{Error, Op, Result, Status};
 
 use self::add::{Adding, Made, Part, cannot_write};
+use self::held::Held;
 use self::known::Known;
 use self::staging::Staging;
 use crate::encode::{self, Format};
@@ -80,7 +82,7 @@ impl SetSink {
 
     /// Merges small files. What was delivered is delivered, so a failure is only told then.
     fn compact(&mut self, op: &Op, staging: &mut Staging) -> Result<()> {
-        match compact::compact(op, staging) {
+        match compact::compact(op, staging, &Held::now()) {
             Ok(merged) => {
                 self.report.bytes += merged.bytes;
                 if merged.into > 0 {

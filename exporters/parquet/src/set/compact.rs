@@ -23,6 +23,7 @@ use parquet::arrow::arrow_reader::{
 use super::add::{Made, Part, cannot_write};
 use super::disk;
 use super::folder;
+use super::held::Held;
 use super::settle::Note;
 use super::staging::Staging;
 use crate::encode::{Format, ID, KEY, ROWS_PER_GROUP, TIME};
@@ -52,17 +53,17 @@ struct Small {
     metadata: HashMap<String, String>,
 }
 
-/// Merges the small files of every partition.
+/// Merges the small files of every partition that nobody holds.
 ///
 /// # Errors
 /// When a file cannot be read, or the disk cannot do it; every reading is still there once then.
-pub(super) fn compact(op: &Op, staging: &mut Staging) -> Result<Merged> {
-    let merged = merge_all(op, staging);
+pub(super) fn compact(op: &Op, staging: &mut Staging, held: &Held) -> Result<Merged> {
+    let merged = merge_all(op, staging, held);
     let settled = staging.settle(Some(op));
     merged.and_then(|merged| settled.map(|()| merged))
 }
 
-fn merge_all(op: &Op, staging: &mut Staging) -> Result<Merged> {
+fn merge_all(op: &Op, staging: &mut Staging, held: &Held) -> Result<Merged> {
     let root = staging.root().to_owned();
     let files = folder::files(&root)?;
     let keys = folder::keys(&root, &files)?.unwrap_or_default();
@@ -81,6 +82,7 @@ fn merge_all(op: &Op, staging: &mut Staging) -> Result<Merged> {
             let one = Merge {
                 op,
                 staging,
+                held,
                 root: &root,
                 partition,
             };
@@ -94,6 +96,7 @@ fn merge_all(op: &Op, staging: &mut Staging) -> Result<Merged> {
 struct Merge<'a> {
     op: &'a Op,
     staging: &'a mut Staging,
+    held: &'a Held,
     root: &'a Path,
     partition: &'a Partition,
 }
@@ -111,6 +114,11 @@ impl Merge<'_> {
         }
         if !self.is_plain().map_err(|error| self.failed(&error))? {
             let text = "a folder that holds more than files is left as it is";
+            self.op.log(Level::Warn, "parquet", text);
+            return Ok(());
+        }
+        if self.held.has(&self.partition.folder(self.root)) {
+            let text = "small files are not merged in a folder that is mounted, or that this program works in: who holds it would see an empty folder from then on";
             self.op.log(Level::Warn, "parquet", text);
             return Ok(());
         }

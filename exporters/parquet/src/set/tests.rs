@@ -400,6 +400,59 @@ fn merging_needs_a_data_set_and_a_folder_of_files_alone() {
     assert_eq!(home.count(), 1);
 }
 
+#[test]
+fn a_folder_that_somebody_holds_is_not_swapped() {
+    for (keys, left) in [(&[][..], 3), (&[Key::Year][..], 4)] {
+        let home = Home::new(keys);
+        for day in 0..3 {
+            home.add(&rows("A", None, [day, 400 + day]), 2, 0);
+        }
+        let seen = home.seen();
+        let host = TestHost::new();
+        let mut staging = Staging::open(&host.op(), &home.root()).unwrap();
+        let folder = match keys {
+            [] => staging.root().to_owned(),
+            _ => staging.root().join("year=2024"),
+        };
+        compact::compact(&host.op(), &mut staging, &Held::of(Some(folder), b"")).unwrap();
+        drop(staging);
+        assert_eq!((home.count(), home.seen()), (left, seen));
+        assert!(host.log().iter().any(|line| line.text.contains("works in")));
+    }
+}
+
+/// Somebody put a newer file in the place of theirs after it had got its second name.
+#[test]
+fn a_file_of_somebody_else_is_not_lost_in_a_swap() {
+    let home = Home::new(&[]);
+    for day in 0..3 {
+        home.add(&rows("A", None, [day]), 1, 0);
+    }
+    let theirs = home.root().join("README");
+    fs::write(&theirs, "first").unwrap();
+    let root = home.root();
+    let mut put = false;
+    disk::steps::watched(
+        move |_| {
+            let other = root.with_file_name(".lake.glucopipe");
+            let swaps = fs::read_dir(other).into_iter().flatten().flatten();
+            let linked = |swap: fs::DirEntry| swap.path().join("README").exists();
+            if !put && swaps.into_iter().any(linked) {
+                put = true;
+                let new = root.join("new");
+                fs::write(&new, "second").unwrap();
+                let later = std::time::SystemTime::now() + std::time::Duration::from_secs(60);
+                fs::File::open(&new).unwrap().set_modified(later).unwrap();
+                fs::rename(new, root.join("README")).unwrap();
+            }
+            true
+        },
+        || home.compact().unwrap(),
+    );
+    assert_eq!(home.count(), 1);
+    assert_eq!(fs::read(&theirs).unwrap(), b"second");
+}
+
 #[cfg(unix)]
 #[test]
 fn rights_of_folders_are_kept_and_new_ones_are_private() {
