@@ -369,7 +369,8 @@ typedef struct gp_exporter {
    * caller releases: delivered, already_there, rejected, left_out, bytes (numbers), targets (array of texts),
    *   refused  array of {"reading_id", "reason"}: refused for good; rejected is their number
    *   pending  array of reading_id: taken and not delivered this time, to be offered again
-   *   problem  why readings are pending, as one line without secrets or readings; or null
+   *   problem  what failed, so that readings are pending, as one line without secrets or readings; or null
+   *   held     why readings are pending although nothing failed, as such a line; or null
    * delivered, already_there, rejected, left_out and the number of pending add up to the readings written. */
   gp_status(GP_CALL* commit)(gp_sink*, const gp_op*, gp_string* report, gp_error*);
   /* [serial] Whether a run with this configuration could deliver: is the folder writable, does the server

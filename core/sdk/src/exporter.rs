@@ -116,9 +116,12 @@ pub struct CommitReport {
     pub refused: Vec<Refused>,
     /// `reading_id`s that were taken and not delivered this time, to be offered again.
     pub pending: Vec<String>,
-    /// Why some are pending, in one line without secrets or readings: the sink failed, and the rest is
-    /// delivered all the same.
+    /// What failed, so that some are pending, in one line without secrets or readings; the rest is delivered
+    /// all the same. Nothing needs to be said of a cancellation: the host knows why it cancelled.
     pub problem: Option<String>,
+    /// Why some are pending although nothing failed, in such a line: they are held back until they can be
+    /// delivered.
+    pub held: Option<String>,
 }
 
 /// What a commit would do.

@@ -133,6 +133,11 @@ pub fn driver_failed(
     }
 }
 
+/// Why a delivery was given up.
+pub fn took_too_long(node: &str, timeout_secs: u64) -> String {
+    format!("it took longer than {timeout_secs} s (`timeout_secs` of `{node}`)")
+}
+
 /// An exporter failed: nothing of this run is visible at the destination.
 pub fn exporter_failed(
     component: &Component,
@@ -146,9 +151,8 @@ pub fn exporter_failed(
     }
     let problem = match (error.status, cancel.reason()) {
         (Status::Cancelled, Some(Reason::Deadline)) => {
-            Problem::error(Code::SINK_WRITE, format!("`{node}` took too long")).cause(format!(
-                "it took longer than {timeout_secs} s (`timeout_secs` of `{node}`)"
-            ))
+            Problem::error(Code::SINK_WRITE, format!("`{node}` took too long"))
+                .cause(took_too_long(node, timeout_secs))
         }
         (Status::Cancelled, _) => return interrupted(node),
         (Status::Internal, _) => return broken(component, &error.message),
