@@ -4,7 +4,9 @@ mod crash;
 mod reader;
 
 use std::fs;
+use std::sync::Arc;
 
+use glucopipe_sdk::arrow::datatypes::{DataType, Field, Schema};
 use glucopipe_sdk::testing::TestHost;
 
 use self::reader::{Seen, read};
@@ -330,6 +332,35 @@ fn other_files_in_the_folder_are_left_alone_and_broken_ones_named() {
     fs::remove_file(home.root().join("cut.parquet")).unwrap();
     home.add(&rows("A", None, 0..5), 2, 3);
     assert_eq!(fs::read(home.root().join("README")).unwrap(), b"mine");
+}
+
+#[test]
+fn a_file_of_somebody_else_is_warned_of() {
+    let home = Home::new(&[]);
+    fs::create_dir_all(home.root()).unwrap();
+    let schema = Schema::new(vec![Field::new("mine", DataType::Int64, true)]);
+    let theirs = home.root().join("theirs.parquet");
+    let file = fs::File::create(&theirs).unwrap();
+    let writer = parquet::arrow::ArrowWriter::try_new(file, Arc::new(schema), None).unwrap();
+    writer.close().unwrap();
+    let before = fs::read(&theirs).unwrap();
+
+    let stream = || Script::new(vec![Ok(batch_of(&rows("A", None, 0..3)))]);
+    let host = TestHost::new();
+    let set = DataSet {
+        root: home.root(),
+        keys: Vec::new(),
+        compact: false,
+    };
+    let seen = preview(&host.op(), &set, &mut stream()).unwrap();
+    let said = "`theirs.parquet` of the data set has no `reading_id`";
+    assert!(seen.lines[0].starts_with(said), "{:?}", seen.lines);
+    let mut sink = home.sink(false);
+    sink.write(&host.op(), &mut stream()).unwrap();
+    assert_eq!(sink.commit(&host.op()).unwrap().delivered, 3);
+    let log = host.log();
+    assert!(log.iter().any(|line| line.text.starts_with(said)));
+    assert_eq!(fs::read(&theirs).unwrap(), before);
 }
 
 #[test]
