@@ -415,7 +415,8 @@ typedef struct gp_component {
   const char* id; /* eg: "contour": [a-z0-9._-]+, the name in pipeline.toml; never reused for something else */
   /* JSON object: name, summary, config_schema (JSON Schema of its own keys; "format": "secret" marks a
    * secret, "x-tuning": true a key of an exporter that changes nothing of what arrives: all others say which
-   * destination it is) and, for drivers, devices: array of {link ("hid" "scsi" "serial" "file"), vendor,
+   * destination it is; "x-needs": ["time"] an exporter that cannot deliver readings without that column, of which
+   * the host warns beforehand) and, for drivers, devices: array of {link ("hid" "scsi" "serial" "file"), vendor,
    * product (four hexadecimal digits), model, tested}, and lacks: object of texts that say to people why a
    * member of the table is NULL, eg: {"erase": "no command that erases these meters is documented"}. */
   const char* about;

@@ -20,6 +20,9 @@ pub trait Exporter: 'static {
     /// The host knows a destination by these keys, so that a changed key makes it another one, which has
     /// nothing yet. Secrets are not among them, nor is what changes nothing of what arrives, such as the size
     /// of a batch: mark it with `#[schemars(extend("x-tuning" = true))]`.
+    ///
+    /// `#[schemars(extend("x-needs" = ["time"]))]` on the whole says that readings without an instant in UTC cannot
+    /// be delivered, so that a pipeline without a `clock` transform is warned of.
     type Config: DeserializeOwned + JsonSchema;
     /// An open destination.
     type Sink: Sink;

@@ -16,6 +16,7 @@ use crate::site::Site;
 #[derive(Clone, Debug, Deserialize, JsonSchema)]
 #[serde(crate = "glucopipe_sdk::serde")]
 #[schemars(crate = "glucopipe_sdk::schemars")]
+#[schemars(extend("x-needs" = ["time"]))]
 pub struct Config {
     /// The address of the site, for example `https://night.example.org`: without `/api`, without a token.
     #[schemars(length(min = 1))]
@@ -58,6 +59,7 @@ pub struct Config {
 
     /// Permits readings of several persons: a site is one person's, and does not say whose a document is.
     #[serde(default)]
+    #[schemars(extend("x-tuning" = true))]
     pub allow_several_persons: bool,
 
     /// Permits plain http to another computer. Whoever is on the way reads secret and readings.

@@ -7,6 +7,12 @@ use crate::device::udev;
 use crate::plugin::Component;
 use crate::problem::{Code, Place, Problem};
 
+/// `EPERM`, `EACCES`, `ENOSPC` and `EDQUOT` of Linux; the first three are the same on macOS.
+const NOT_PERMITTED: i64 = 1;
+const NO_ACCESS: i64 = 13;
+const NO_SPACE: i64 = 28;
+const QUOTA: i64 = 122;
+
 /// What the SDK puts in front of the text of a panic. In a stream it is the only sign of one: an
 /// `errno` cannot say it.
 const PANICKED: &str = "panicked: ";
@@ -157,8 +163,17 @@ pub fn exporter_failed(
         (Status::Cancelled, _) => return interrupted(node),
         (Status::Internal, _) => return broken(component, &error.message),
         (Status::InvalidArgument, _) => return configuration_refused(component, error, node),
-        _ => Problem::error(Code::SINK_WRITE, format!("`{node}` could not deliver"))
-            .cause(error.message.clone()),
+        (status, _) => {
+            let title = format!("`{node}` could not deliver");
+            let problem = Problem::error(Code::SINK_WRITE, title).cause(error.message.clone());
+            match (status, error.native) {
+                (Status::Io, NO_SPACE | QUOTA) => problem.hint("make room there, then run again"),
+                (Status::Access, NOT_PERMITTED | NO_ACCESS) => {
+                    problem.hint("give yourself the right to write there, or choose another place")
+                }
+                _ => problem,
+            }
+        }
     };
     problem.kept("what was there before is intact")
 }
