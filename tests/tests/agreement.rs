@@ -80,6 +80,17 @@ fn agrees(device: &str, zone: Zone) -> Ids {
             "{metadata:?}"
         );
     }
+    let (_, metadata) = read_parquet(&workspace.path().join("mg.parquet"));
+    for (key, value) in [
+        ("glucopipe.units", "mg/dL"),
+        ("glucopipe.factor", "18.01559"),
+        ("glucopipe.decimals", "0"),
+    ] {
+        assert!(
+            metadata.contains(&(key.into(), value.into())),
+            "{metadata:?}"
+        );
+    }
     same(device, &sheet, &lake);
     assert_rows(
         &format!("{device}: CSV"),

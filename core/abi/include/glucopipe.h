@@ -369,7 +369,8 @@ typedef struct gp_exporter {
    * caller releases: delivered, already_there, rejected, left_out, bytes (numbers), targets (array of texts),
    *   refused  array of {"reading_id", "reason"}: refused for good; rejected is their number
    *   pending  array of reading_id: taken and not delivered this time, to be offered again
-   *   problem  why readings are pending, as one line without secrets or readings; or null
+   *   problem  what failed, so that readings are pending, as one line without secrets or readings; or null
+   *   held     why readings are pending although nothing failed, as such a line; or null
    * delivered, already_there, rejected, left_out and the number of pending add up to the readings written. */
   gp_status(GP_CALL* commit)(gp_sink*, const gp_op*, gp_string* report, gp_error*);
   /* [serial] Whether a run with this configuration could deliver: is the folder writable, does the server
@@ -414,7 +415,8 @@ typedef struct gp_component {
   const char* id; /* eg: "contour": [a-z0-9._-]+, the name in pipeline.toml; never reused for something else */
   /* JSON object: name, summary, config_schema (JSON Schema of its own keys; "format": "secret" marks a
    * secret, "x-tuning": true a key of an exporter that changes nothing of what arrives: all others say which
-   * destination it is) and, for drivers, devices: array of {link ("hid" "scsi" "serial" "file"), vendor,
+   * destination it is; "x-needs": ["time"] an exporter that cannot deliver readings without that column, of which
+   * the host warns beforehand) and, for drivers, devices: array of {link ("hid" "scsi" "serial" "file"), vendor,
    * product (four hexadecimal digits), model, tested}, and lacks: object of texts that say to people why a
    * member of the table is NULL, eg: {"erase": "no command that erases these meters is documented"}. */
   const char* about;

@@ -20,6 +20,9 @@ pub trait Exporter: 'static {
     /// The host knows a destination by these keys, so that a changed key makes it another one, which has
     /// nothing yet. Secrets are not among them, nor is what changes nothing of what arrives, such as the size
     /// of a batch: mark it with `#[schemars(extend("x-tuning" = true))]`.
+    ///
+    /// `#[schemars(extend("x-needs" = ["time"]))]` on the whole says that readings without an instant in UTC cannot
+    /// be delivered, so that a pipeline without a `clock` transform is warned of.
     type Config: DeserializeOwned + JsonSchema;
     /// An open destination.
     type Sink: Sink;
@@ -116,9 +119,12 @@ pub struct CommitReport {
     pub refused: Vec<Refused>,
     /// `reading_id`s that were taken and not delivered this time, to be offered again.
     pub pending: Vec<String>,
-    /// Why some are pending, in one line without secrets or readings: the sink failed, and the rest is
-    /// delivered all the same.
+    /// What failed, so that some are pending, in one line without secrets or readings; the rest is delivered
+    /// all the same. Nothing needs to be said of a cancellation: the host knows why it cancelled.
     pub problem: Option<String>,
+    /// Why some are pending although nothing failed, in such a line: they are held back until they can be
+    /// delivered.
+    pub held: Option<String>,
 }
 
 /// What a commit would do.

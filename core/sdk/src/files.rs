@@ -38,8 +38,6 @@ impl WholeFile {
         create_folder(folder)?;
         sweep(folder);
         let file = temporary(folder).map_err(|error| {
-            // The error names the temporary file, which says nothing to a user.
-            let error = io::Error::from(error.kind());
             Error::file(
                 format!("cannot write in folder `{}`", folder.display()),
                 &error,
@@ -63,7 +61,7 @@ impl WholeFile {
         let failed = |error: &io::Error| {
             Error::file(format!("cannot write file `{}`", target.display()), error)
         };
-        file.flush().map_err(|error| failed(&error))?;
+        file.as_file_mut().flush().map_err(|error| failed(&error))?;
         file.as_file().sync_all().map_err(|error| failed(&error))?;
         file.persist(&target)
             .map_err(|error| failed(&error.error))?;
@@ -93,14 +91,24 @@ impl WholeFile {
 
 impl Write for WholeFile {
     fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
-        let written = self.file.write(bytes)?;
+        // Not by the temporary file, whose errors name it, which says nothing to a user, and hide their number.
+        let written = self.file.as_file_mut().write(bytes)?;
         self.bytes += written as u64;
         Ok(written)
     }
 
     fn flush(&mut self) -> io::Result<()> {
-        self.file.flush()
+        self.file.as_file_mut().flush()
     }
+}
+
+/// A new file for its owner alone.
+fn create_private(path: &Path) -> io::Result<File> {
+    let mut options = File::options();
+    options.read(true).write(true).create_new(true);
+    #[cfg(unix)]
+    std::os::unix::fs::OpenOptionsExt::mode(&mut options, 0o600);
+    options.open(path)
 }
 
 /// A new temporary file, locked.
@@ -110,7 +118,7 @@ fn temporary(folder: &Path) -> io::Result<NamedTempFile> {
         let file = tempfile::Builder::new()
             .prefix(prefix)
             .suffix(suffix)
-            .tempfile_in(folder)?;
+            .make_in(folder, create_private)?;
         let locked = file.as_file().try_lock();
         // Another process may have seen it before it was locked, and taken it for a leftover.
         if !matches!(locked, Err(TryLockError::WouldBlock)) && file.path().exists() {
@@ -327,6 +335,27 @@ mod tests {
             assert!(WholeFile::create(refused).is_err(), "{}", refused.display());
             assert!(check_target(refused).is_err(), "{}", refused.display());
         }
+    }
+
+    /// A file that cannot be written to, in the place of the temporary one: its errors name neither it nor a folder.
+    #[cfg(target_os = "linux")]
+    #[test]
+    fn a_full_disk_is_told_without_the_temporary_file() {
+        let full = || File::options().write(true).open("/dev/full");
+        let home = tempfile::tempdir().unwrap();
+        let Ok(file) = tempfile::Builder::new().make_in(home.path(), |path| {
+            std::os::unix::fs::symlink("/dev/full", path).and_then(|()| full())
+        }) else {
+            return;
+        };
+        let mut whole = WholeFile {
+            file,
+            target: home.path().join("readings.csv"),
+            bytes: 0,
+        };
+        let error = whole.write_all(b"full").unwrap_err();
+        assert_eq!(error.raw_os_error(), Some(28), "{error}");
+        assert!(!error.to_string().contains("tmp"), "{error}");
     }
 
     #[test]

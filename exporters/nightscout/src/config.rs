@@ -16,6 +16,7 @@ use crate::site::Site;
 #[derive(Clone, Debug, Deserialize, JsonSchema)]
 #[serde(crate = "glucopipe_sdk::serde")]
 #[schemars(crate = "glucopipe_sdk::schemars")]
+#[schemars(extend("x-needs" = ["time"]))]
 pub struct Config {
     /// The address of the site, for example `https://night.example.org`: without `/api`, without a token.
     #[schemars(length(min = 1))]
@@ -55,6 +56,11 @@ pub struct Config {
     #[serde(default = "app")]
     #[schemars(length(min = 1, max = 64), regex(pattern = "^[A-Za-z0-9 ._:/-]+$"))]
     pub app: String,
+
+    /// Permits readings of several persons: a site is one person's, and does not say whose a document is.
+    #[serde(default)]
+    #[schemars(extend("x-tuning" = true))]
+    pub allow_several_persons: bool,
 
     /// Permits plain http to another computer. Whoever is on the way reads secret and readings.
     #[serde(default)]
@@ -192,6 +198,7 @@ pub(crate) struct Settings {
     pub(crate) api: Api,
     pub(crate) batch_size: usize,
     pub(crate) out_of_range: OutOfRange,
+    pub(crate) allow_several_persons: bool,
     pub(crate) app: String,
     pub(crate) connect_timeout: Duration,
     pub(crate) request_timeout: Duration,
@@ -244,6 +251,7 @@ impl Settings {
             api: config.api,
             batch_size: config.batch_size.clamp(1, batch_size()).into(),
             out_of_range: config.out_of_range,
+            allow_several_persons: config.allow_several_persons,
             app: config.app,
             connect_timeout: Duration::from_secs(config.connect_timeout_secs.into()),
             request_timeout: Duration::from_secs(config.request_timeout_secs.into()),

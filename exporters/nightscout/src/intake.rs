@@ -2,12 +2,12 @@
 
 use std::collections::BTreeMap;
 
-use glucopipe_sdk::Result;
 use glucopipe_sdk::arrow::array::{
     Array, Float64Array, Int16Array, Int64Array, RecordBatch, TimestampMicrosecondArray,
 };
 use glucopipe_sdk::batch::{Texts, typed};
 use glucopipe_sdk::exporter::Refused;
+use glucopipe_sdk::{Error, Result, Status};
 
 use crate::config::OutOfRange;
 use crate::document::{Beyond, Glucose, Stick, clean};
@@ -59,6 +59,9 @@ pub(crate) struct Intake {
     pub(crate) held: Vec<(Held, String)>,
     /// How far the clock of a meter was off at most, milliseconds: how far a correction moves a reading.
     pub(crate) clock_off_ms: i64,
+    /// Whose glucose was seen: nobody's is somebody else's.
+    person: Option<Option<String>>,
+    several_persons: bool,
 }
 
 impl Intake {
@@ -71,7 +74,21 @@ impl Intake {
             refused: Vec::new(),
             held: Vec::new(),
             clock_off_ms: 0,
+            person: None,
+            several_persons: false,
         }
+    }
+
+    /// Refuses readings of several persons: a site is one person's.
+    ///
+    /// # Errors
+    /// When there are some.
+    pub(crate) fn expect_one_person(&self) -> Result<()> {
+        if !self.several_persons {
+            return Ok(());
+        }
+        let message = "these are readings of several persons, and a Nightscout site is one person's: put a `filter` transform with `persons = [\"NAME\"]` before this sink, or permit it with `allow_several_persons = true`";
+        Err(Error::new(Status::Precondition, message))
     }
 
     /// Takes the readings of a batch.
@@ -92,6 +109,7 @@ impl Intake {
         if kind != "glucose" {
             return self.leave_out(kind);
         }
+        self.see_person(columns.persons.get(row));
         let beyond = match columns.ranges.get(row) {
             Some("below") => Some(Beyond::Below),
             Some("above") => Some(Beyond::Above),
@@ -99,6 +117,9 @@ impl Intake {
         };
         if beyond.is_some() && self.out_of_range == OutOfRange::Skip {
             return self.leave_out("out of range");
+        }
+        if beyond.is_some() && columns.is_converted_to_mmol(row) {
+            return self.leave_out("out of range, with a limit that `units` has rounded in mmol/L");
         }
         let Some(glucose) = columns.glucose(row, beyond.is_some()) else {
             return self.refuse(
@@ -151,6 +172,13 @@ impl Intake {
         });
     }
 
+    fn see_person(&mut self, person: Option<&str>) {
+        match &self.person {
+            Some(first) => self.several_persons |= first.as_deref() != person,
+            None => self.person = Some(person.map(str::to_owned)),
+        }
+    }
+
     fn leave_out(&mut self, reason: &str) {
         *self.left_out.entry(reason.to_owned()).or_insert(0) += 1;
     }
@@ -177,10 +205,10 @@ impl Intake {
         })
     }
 
-    /// Why readings are held back, in one line.
-    pub(crate) fn held_words(&self) -> Option<String> {
+    /// Why readings are held back for these reasons, in one line.
+    pub(crate) fn held_words(&self, reasons: impl Fn(Held) -> bool) -> Option<String> {
         let mut counts = BTreeMap::new();
-        for (held, _) in &self.held {
+        for (held, _) in self.held.iter().filter(|(held, _)| reasons(*held)) {
             *counts.entry(*held).or_insert(0) += 1;
         }
         let words: Vec<String> = counts
@@ -216,6 +244,7 @@ struct Columns<'a> {
     notes: Texts,
     models: Texts,
     serials: Texts,
+    persons: Texts,
 }
 
 impl<'a> Columns<'a> {
@@ -236,7 +265,13 @@ impl<'a> Columns<'a> {
             notes: texts("notes")?,
             models: texts("device_model")?,
             serials: texts("device_serial")?,
+            persons: texts("person")?,
         })
+    }
+
+    /// Whether mg/dL became mmol/L, so that going back would round a second time.
+    fn is_converted_to_mmol(&self, row: usize) -> bool {
+        (self.units.get(row), self.raw_units.get(row)) == (Some("mmol/L"), Some("mg/dL"))
     }
 
     /// What was measured. A number that went through a conversion is not converted back: the meter's own

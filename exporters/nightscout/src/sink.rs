@@ -6,7 +6,7 @@ use glucopipe_sdk::{Level, Op, Result};
 
 use crate::config::Settings;
 use crate::document::{Collection, Stick};
-use crate::intake::Intake;
+use crate::intake::{Held, Intake};
 use crate::session::{LOG, Session, Version};
 use crate::trouble::{Kind, Trouble};
 use crate::upload::{Fate, Outlook, Upload};
@@ -52,7 +52,10 @@ impl Sink for Uploads {
             op.check()?;
             self.intake.take(&batch)?;
         }
-        Ok(())
+        if self.settings.allow_several_persons {
+            return Ok(());
+        }
+        self.intake.expect_one_person()
     }
 
     fn commit(&mut self, op: &Op) -> Result<CommitReport> {
@@ -185,12 +188,13 @@ impl Work {
             }
         }
         report.rejected = report.refused.len() as u64;
-        let stopped = trouble.map(|trouble| match trouble.kind {
-            Kind::Cancelled => "stopped before the end".to_owned(),
-            _ => trouble.text,
-        });
-        let problems: Vec<String> = stopped.into_iter().chain(intake.held_words()).collect();
+        // The host knows why it cancelled.
+        let stopped = trouble.filter(|trouble| trouble.kind != Kind::Cancelled);
+        let stopped = stopped.map(|trouble| trouble.text);
+        let unresolved = intake.held_words(|held| held == Held::Unresolved);
+        let problems: Vec<String> = stopped.into_iter().chain(unresolved).collect();
         report.problem = (!problems.is_empty()).then(|| problems.join("; "));
+        report.held = intake.held_words(|held| held == Held::Future);
         report
     }
 }
@@ -260,7 +264,7 @@ fn remarks(report: &CommitReport, intake: &Intake) -> Vec<String> {
             count(readings, "reading", "readings")
         ));
     }
-    lines.extend(intake.held_words());
+    lines.extend(intake.held_words(|_| true));
     lines.extend(intake.left_out_words());
     lines
 }

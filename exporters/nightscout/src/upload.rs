@@ -22,6 +22,8 @@ const LONGEST_CORRECTION_MS: i64 = 50 * 366 * 86_400_000;
 /// Failures in a row after which to ask whether the site and not a document is to blame. Halving finds a
 /// single document among 500 in nine steps.
 const PROBES: usize = 12;
+/// Parts in a row of which nothing is taken, after which the site is to blame. Each may cost all patience.
+const DOUBTS: usize = 5;
 
 /// What became of a stick in one collection.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -85,25 +87,28 @@ impl<'s, 'a> Upload<'s, 'a> {
 
     /// Brings everything there. After an error what is not settled is still open.
     pub(crate) fn run(&mut self) -> Result<(), Trouble> {
-        let mut doubtful: Option<(Vec<usize>, Trouble)> = None;
-        let mut is_cleared = false;
+        let mut doubtful: Vec<(Vec<usize>, Trouble)> = Vec::new();
         let mut next = 0;
         while next < self.sticks.len() {
             let end = (next + self.batch).min(self.sticks.len());
             let part: Vec<usize> = (next..end).collect();
             match self.deliver(part.clone()) {
-                Ok(()) => is_cleared = doubtful.is_some() && self.has_taken(&part),
-                // Whether a document or the site is to blame, the next batch tells.
-                Err(trouble) if trouble.may_be_a_document() && doubtful.is_none() => {
-                    doubtful = Some((self.still_open(part), trouble));
+                Ok(()) if self.has_taken(&part) => {
+                    for (part, trouble) in doubtful.drain(..) {
+                        self.isolate(part, trouble)?;
+                    }
+                }
+                Ok(()) => {}
+                // Whether documents or the site are to blame, the next part that it takes tells.
+                Err(trouble) if trouble.may_be_a_document() && doubtful.len() + 1 < DOUBTS => {
+                    doubtful.push((self.still_open(part), trouble));
                 }
                 Err(trouble) => return Err(trouble),
             }
             next = end;
             (self.progress)(next);
         }
-        match doubtful {
-            Some((part, trouble)) if is_cleared => self.isolate(part, trouble),
+        match doubtful.into_iter().next() {
             Some((_, trouble)) => Err(trouble),
             None => Ok(()),
         }

@@ -1,5 +1,6 @@
 //! One file: begun at the first reading, named at the commit. Without readings nothing is written.
 
+use std::io::{self, Write};
 use std::path::{Path, PathBuf};
 
 use glucopipe_sdk::arrow::array::RecordBatch;
@@ -21,6 +22,8 @@ pub(crate) struct FileSink {
     target: PathBuf,
     state: State,
     delivered: u64,
+    /// Only count.
+    dry: bool,
 }
 
 enum State {
@@ -39,6 +42,7 @@ impl FileSink {
             target,
             state: State::Fresh,
             delivered: 0,
+            dry: false,
         }
     }
 
@@ -59,7 +63,7 @@ impl FileSink {
             for rows in slices(&batch) {
                 let mut open = match part.take() {
                     Some(part) => part,
-                    None => Box::new(Part::create(self.target.clone(), &readings.schema())?),
+                    None => Box::new(self.begin(&readings.schema())?),
                 };
                 open.write(&rows)?;
                 part = Some(open);
@@ -75,6 +79,14 @@ impl FileSink {
             }
         };
         Ok(())
+    }
+
+    fn begin(&self, stream: &Schema) -> Result<Part> {
+        let to = match self.dry {
+            true => To::Nowhere(0),
+            false => To::File(WholeFile::create(&self.target)?),
+        };
+        Part::create(to, self.target.clone(), stream)
     }
 
     fn finish(&mut self) -> Result<CommitReport> {
@@ -118,14 +130,40 @@ impl Sink for FileSink {
 struct Part {
     target: PathBuf,
     format: Format,
-    writer: ArrowWriter<WholeFile>,
+    writer: ArrowWriter<To>,
+}
+
+/// Where its bytes go.
+enum To {
+    File(WholeFile),
+    /// They are only counted.
+    Nowhere(u64),
+}
+
+impl Write for To {
+    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+        match self {
+            Self::File(file) => file.write(bytes),
+            Self::Nowhere(count) => {
+                *count += bytes.len() as u64;
+                Ok(bytes.len())
+            }
+        }
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        match self {
+            Self::File(file) => file.flush(),
+            Self::Nowhere(_) => Ok(()),
+        }
+    }
 }
 
 impl Part {
-    fn create(target: PathBuf, stream: &Schema) -> Result<Self> {
+    fn create(to: To, target: PathBuf, stream: &Schema) -> Result<Self> {
         let format = Format::new(stream, &[]);
         let writer = format
-            .begin(WholeFile::create(&target)?, ROWS_PER_GROUP)
+            .begin(to, ROWS_PER_GROUP)
             .map_err(|error| cannot_write(&target, &error))?;
         Ok(Self {
             target,
@@ -151,12 +189,17 @@ impl Part {
     /// Makes the file visible and tells its size.
     fn finish(self) -> Result<u64> {
         let Self { target, writer, .. } = self;
-        let file = writer
+        let to = writer
             .into_inner()
             .map_err(|error| cannot_write(&target, &error))?;
-        let bytes = file.bytes();
-        file.commit()?;
-        Ok(bytes)
+        match to {
+            To::File(file) => {
+                let bytes = file.bytes();
+                file.commit()?;
+                Ok(bytes)
+            }
+            To::Nowhere(bytes) => Ok(bytes),
+        }
     }
 }
 
@@ -166,20 +209,21 @@ impl Part {
 /// When it cannot be written, and when the stream ends in one.
 pub(crate) fn preview(op: &Op, target: &Path, readings: &mut dyn Batches) -> Result<Preview> {
     check_target(target)?;
-    let mut preview = Preview::default();
-    while let Some(batch) = readings.next_batch()? {
-        op.check()?;
-        preview.report.delivered += batch.num_rows() as u64;
-    }
-    let (shown, rows) = (target.display(), preview.report.delivered);
-    if rows > 0 {
+    let mut sink = FileSink::new(target.to_owned());
+    sink.dry = true;
+    sink.write(op, readings)?;
+    let report = sink.finish()?;
+    let mut lines = Vec::new();
+    if report.delivered > 0 {
         let does = if target.exists() { "replace" } else { "make" };
-        preview
-            .lines
-            .push(format!("would {does} {shown}: {rows} readings"));
-        preview.report.targets.push(shown.to_string());
+        let readings = match report.delivered {
+            1 => "1 reading".to_owned(),
+            readings => format!("{readings} readings"),
+        };
+        let (shown, bytes) = (target.display(), report.bytes);
+        lines.push(format!("would {does} {shown}: {readings}; {bytes} bytes"));
     }
-    Ok(preview)
+    Ok(Preview { report, lines })
 }
 
 /// A batch in pieces, after each of which the run can be cancelled.

@@ -1,6 +1,7 @@
 //! Partitions: which folder of a data set a reading belongs into, named as Hive names it.
 
 use std::collections::HashMap;
+use std::collections::hash_map::Entry;
 use std::path::{Path, PathBuf};
 
 use glucopipe_sdk::arrow::array::{Array, RecordBatch, TimestampMicrosecondArray, UInt32Array};
@@ -39,6 +40,8 @@ const KEYS: [Key; 5] = [
 
 /// The folder of readings without a value; readers take it for null.
 const NULL: &str = "__HIVE_DEFAULT_PARTITION__";
+/// Longest name of a folder that all file systems take, in bytes.
+const LONGEST: usize = 255;
 /// A value of [`Partition::of_types`] that no reader takes for a number or a date.
 const TEXT: &str = "text";
 
@@ -99,28 +102,39 @@ impl Partition {
         let names = keys.iter().zip(&self.0).map(|(key, name)| {
             let free = key.is_free_text();
             if free {
-                segment(*key, Some(TEXT))
+                segment(*key, Some(TEXT)).ok()
             } else {
-                name.clone()
+                Some(name.clone())
             }
         });
         let needed = keys.iter().any(|key| key.is_free_text());
-        needed.then(|| Self(names.collect()))
+        needed.then(|| names.collect::<Option<_>>().map(Self))?
     }
 }
 
 /// The folder name of a value. Hive has no folder for an empty text, and takes it for null.
-pub(crate) fn segment(key: Key, value: Option<&str>) -> String {
+///
+/// # Errors
+/// When there can be no folder for it: some readers take a text that is written as null is for null even when it is
+/// escaped, and names of folders have a limit.
+pub(crate) fn segment(key: Key, value: Option<&str>) -> Result<String> {
+    let refused = |what: String| {
+        let message = format!("a `{}` cannot be the name of a folder: {what}", key.name());
+        Err(Error::config("partition_by", message))
+    };
     let mut name = format!("{}=", key.name());
     match value.filter(|value| !value.is_empty()) {
         None => name.push_str(NULL),
-        Some(NULL) => {
-            name.push_str("%5F");
-            name.push_str(&NULL[1..]);
-        }
+        Some(NULL) => return refused(format!("readers take `{NULL}` for none")),
         Some(value) => value.chars().for_each(|letter| escape(letter, &mut name)),
     }
-    name
+    if name.len() > LONGEST {
+        let bytes = name.len();
+        return refused(format!(
+            "it would have {bytes} bytes, expected at most {LONGEST}"
+        ));
+    }
+    Ok(name)
 }
 
 /// Percent-encodes what Hive encodes, and what Windows has no names for. Letters beyond ASCII stay: some
@@ -243,12 +257,18 @@ impl Codes {
                 Some(indices) => usize::try_from(indices.value(row)).ok(),
             };
             let place = &mut known[index.unwrap_or(values.len())];
-            let code = place.get_or_insert_with(|| {
-                let value = texts.get(row);
-                let code = codes.entry(value);
-                *code.or_insert_with(|| count(&mut names, segment(key, value)))
-            });
-            rows.push(*code);
+            let code = match *place {
+                Some(code) => code,
+                None => match codes.entry(texts.get(row)) {
+                    Entry::Occupied(code) => *code.get(),
+                    Entry::Vacant(code) => {
+                        let name = segment(key, *code.key())?;
+                        *code.insert(count(&mut names, name))
+                    }
+                },
+            };
+            *place = Some(code);
+            rows.push(code);
         }
         Ok(Self { rows, names })
     }

@@ -9,27 +9,28 @@ mod compact;
 mod dictionary;
 mod disk;
 mod folder;
+mod held;
 mod known;
 mod settle;
 mod staging;
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
 
 use glucopipe_sdk::arrow::array::RecordBatch;
-use glucopipe_sdk::arrow::datatypes::Schema;
 use glucopipe_sdk::exporter::{CommitReport, Preview, Sink};
 use glucopipe_sdk::files::check_target;
 use glucopipe_sdk::op::Level;
 use glucopipe_sdk::stream::Batches;
 use glucopipe_sdk::{Error, Op, Result, Status};
 
-use self::add::{Adding, Made, Part, cannot_write};
+use self::add::{Adding, Made, Place, cannot_write};
+use self::held::Held;
 use self::known::Known;
 use self::staging::Staging;
-use crate::encode::{self, Format};
+use crate::encode::Format;
 use crate::layout::DataSet;
-use crate::partition::split;
+use crate::partition::Partition;
 
 /// The file without readings in the partition of types.
 const TYPES: &str = "types.parquet";
@@ -80,7 +81,7 @@ impl SetSink {
 
     /// Merges small files. What was delivered is delivered, so a failure is only told then.
     fn compact(&mut self, op: &Op, staging: &mut Staging) -> Result<()> {
-        match compact::compact(op, staging) {
+        match compact::compact(op, staging, &Held::now()) {
             Ok(merged) => {
                 self.report.bytes += merged.bytes;
                 if merged.into > 0 {
@@ -136,7 +137,8 @@ impl Sink for SetSink {
                 if !run.made.is_empty() {
                     self.report.targets = vec![self.set.root.display().to_string()];
                 }
-                self.report.bytes = run.made.iter().map(|made| made.bytes).sum();
+                let made = run.types.iter().chain(&run.made);
+                self.report.bytes = made.map(|made| made.bytes).sum();
                 (*run).publish(op)?
             }
             State::Fresh if !self.set.compact || folder::files(&self.set.root)?.is_empty() => {
@@ -179,27 +181,23 @@ impl Run {
         readings: &mut dyn Batches,
     ) -> Result<(u64, u64)> {
         let format = Format::new(&readings.schema(), &set.keys);
-        let mut adding = Adding::new(op, &mut self.staging, &mut self.known, &set.keys, format);
+        let place = Place::Staging(&mut self.staging);
+        let mut adding = Adding::new(op, place, &mut self.known, &set.keys, format);
         adding.take(first, readings)?;
         let (seen, new) = (adding.seen, adding.new);
         let made = adding.finish()?;
+        if let Some(text) = self.known.strangers().filter(|_| self.made.is_empty()) {
+            op.log(Level::Warn, "parquet", &text);
+        }
         for one in &made {
             self.known.add(one.file.clone());
         }
         self.made.extend(made);
-        let first = self.made.first().map(|one| &one.partition);
-        if let Some(types) = first.and_then(crate::partition::Partition::of_types)
-            && self.types.is_none()
-            && !self.has_types
+        if self.types.is_none()
+            && let Some(types) = types_of(&self.made, self.has_types)
         {
-            let format = Format::new(&Schema::empty(), &set.keys);
-            let empty =
-                Part::begin(self.staging.file(), &format, 0).and_then(|part| part.finish(types));
-            let empty = empty.map_err(|error| cannot_write(&set.root, &error))?;
-            self.types = Some(Made {
-                name: TYPES.to_owned(),
-                ..empty
-            });
+            let made = Place::Staging(&mut self.staging).types(types, &set.keys)?;
+            self.types = Some(made);
         }
         Ok((seen, new))
     }
@@ -269,28 +267,28 @@ pub(crate) fn preview(op: &Op, set: &DataSet, readings: &mut dyn Batches) -> Res
     let files = folder::files(&root)?;
     let mut known = Known::of(&root, &files);
     let mut preview = Preview::default();
-    let mut parts: BTreeMap<_, u64> = BTreeMap::new();
+    let format = Format::new(&readings.schema(), &set.keys);
+    let mut adding = Adding::new(op, Place::Nowhere(&root), &mut known, &set.keys, format);
     while let Some(batch) = readings.next_batch()? {
-        op.check()?;
-        let batch = encode::arranged(&batch)?;
-        let rows = batch.num_rows() as u64;
-        for new in known.new_in(std::slice::from_ref(&batch))? {
-            let new = add::only(&batch, &new)?;
-            preview.report.already_there += rows - new.num_rows() as u64;
-            for (partition, rows) in split(&set.keys, &new)? {
-                *parts.entry(partition).or_default() += rows.num_rows() as u64;
-            }
-        }
+        adding.take(batch, readings)?;
     }
-    let (shown, new) = (set.root.display(), parts.values().sum());
+    let (seen, new) = (adding.seen, adding.new);
+    let mut made = adding.finish()?;
+    let has_types = files.iter().any(|file| file.name == TYPES);
+    if let Some(types) = types_of(&made, has_types) {
+        made.push(Place::Nowhere(&root).types(types, &set.keys)?);
+    }
+    preview.lines.extend(known.strangers());
+    let shown = set.root.display();
     preview.report.delivered = new;
+    preview.report.already_there = seen - new;
+    preview.report.bytes = made.iter().map(|one| one.bytes).sum();
     if new > 0 {
         preview.report.targets.push(shown.to_string());
-        let files = match parts.len() {
-            1 => "1 file".to_owned(),
-            files => format!("{files} files"),
-        };
-        let line = format!("would make {files} in {shown}: {new} readings");
+        let files = count(made.len(), "file");
+        let readings = count(usize::try_from(new).unwrap_or(usize::MAX), "reading");
+        let bytes = preview.report.bytes;
+        let line = format!("would make {files} in {shown}: {readings}; {bytes} bytes");
         preview.lines.push(line);
         if let Some(file) = dictionary(&root).filter(|file| dictionary::is_due(file)) {
             let near = set
@@ -301,12 +299,25 @@ pub(crate) fn preview(op: &Op, set: &DataSet, readings: &mut dyn Batches) -> Res
             preview.lines.push(line);
         }
     }
-    if set.compact && files.len() + parts.len() > 1 {
-        preview
-            .lines
-            .push(format!("would merge small files in {shown}"));
+    if set.compact {
+        let (from, into) = compact::outlook(&root, files, &made, &Held::now())?;
+        if from > 0 {
+            let from = count(from, "small file");
+            let line = format!("would merge {from} into {into} in {shown}");
+            preview.lines.push(line);
+        }
     }
     Ok(preview)
+}
+
+/// The partition of types, when these files need one and it is missing.
+fn types_of(made: &[Made], has_types: bool) -> Option<Partition> {
+    made.first()?.partition.of_types().filter(|_| !has_types)
+}
+
+fn count(number: usize, what: &str) -> String {
+    let s = if number == 1 { "" } else { "s" };
+    format!("{number} {what}{s}")
 }
 
 #[cfg(test)]

@@ -76,47 +76,73 @@ fn delivers_through_its_table() {
     assert_eq!(host.progress().last().unwrap().done, 4);
 }
 
+/// The preview, and the same run after it, which does what was said.
 #[test]
-fn a_preview_says_what_a_run_would_do_and_does_nothing() {
-    let home = tempfile::tempdir().unwrap();
+fn a_preview_says_what_a_run_does_and_does_nothing() {
     let host = TestHost::new();
-    let old = batch_of(&rows("A", None, 0..4));
-    let more = batch_of(&rows("A", None, 2..40));
-    for (name, target, lines) in [
-        (
-            "set",
-            "set",
-            vec!["would make 2 files in [HOME]/set: 36 readings"],
-        ),
-        (
-            "all.parquet",
-            "all.parquet",
-            vec!["would replace [HOME]/all.parquet: 38 readings"],
-        ),
-    ] {
-        let mut config = serde_json::json!({ "path": home.path().join(name) });
-        if name == "set" {
-            config["partition_by"] = serde_json::json!(["year", "month"]);
+    let batches = [
+        batch_of(&rows("0012", None, 0..4)),
+        batch_of(&rows("0012", None, 2..40)),
+        batch_of(&rows("0012", None, 39..41)),
+    ];
+    let expected = [
+        [
+            "would make 1 file in [HOME]/set: 4 readings; [N] bytes + would make [HOME]/readings.json",
+            "would make 1 file in [HOME]/set: 36 readings; [N] bytes + would merge 2 small files into 1 in [HOME]/set",
+            "would make 1 file in [HOME]/set: 1 reading; [N] bytes + would merge 2 small files into 1 in [HOME]/set",
+        ],
+        [
+            // One of types.
+            "would make 2 files in [HOME]/set: 4 readings; [N] bytes + would make [HOME]/readings.json",
+            "would make 2 files in [HOME]/set: 36 readings; [N] bytes + would merge 2 small files into 1 in [HOME]/set",
+            "would make 1 file in [HOME]/set: 1 reading; [N] bytes + would merge 2 small files into 1 in [HOME]/set",
+        ],
+        [
+            "would make [HOME]/all.parquet: 4 readings; [N] bytes",
+            "would replace [HOME]/all.parquet: 38 readings; [N] bytes",
+            "would replace [HOME]/all.parquet: 2 readings; [N] bytes",
+        ],
+    ];
+    for (at, expected) in expected.iter().enumerate() {
+        let home = tempfile::tempdir().unwrap();
+        let mut config = serde_json::json!({ "path": home.path().join("set"), "compact": true });
+        match at {
+            0 => {}
+            1 => config["partition_by"] = serde_json::json!(["device_serial", "year", "month"]),
+            _ => config = serde_json::json!({ "path": home.path().join("all.parquet") }),
         }
-        let first = host.preview_export::<Parquet>(&config, std::slice::from_ref(&old));
-        assert_eq!(first.unwrap().unwrap().report.delivered, 4);
-        assert!(!home.path().join(name).exists());
-        let mut sink = host.open_exporter::<Parquet>(&config).unwrap();
-        sink.write(std::slice::from_ref(&old)).unwrap();
-        sink.commit().unwrap();
-        let preview = host.preview_export::<Parquet>(&config, std::slice::from_ref(&more));
-        let preview = preview.unwrap().unwrap();
-        let report = preview.report;
-        assert_eq!(report.delivered + report.already_there, 38);
-        let target = home.path().join(target).display().to_string();
-        assert_eq!(report.targets, [target]);
-        let home = home.path().display().to_string();
-        let said: Vec<_> = preview
-            .lines
-            .iter()
-            .map(|line| line.replace(&home, "[HOME]"))
-            .collect();
-        assert_eq!(said, lines);
+        for (batch, expected) in batches.iter().zip(expected) {
+            let names = || {
+                let entries = std::fs::read_dir(home.path()).unwrap();
+                let mut names: Vec<_> = entries.map(|entry| entry.unwrap().file_name()).collect();
+                names.sort();
+                names
+            };
+            let before = names();
+            let seen = host.preview_export::<Parquet>(&config, std::slice::from_ref(batch));
+            let seen = seen.unwrap().unwrap();
+            assert_eq!(names(), before);
+            let said = seen.lines.join(" + ");
+            let said = said.replace(&home.path().display().to_string(), "[HOME]");
+            let said = said.replace(&format!("; {} bytes", seen.report.bytes), "; [N] bytes");
+            assert_eq!(&said, expected, "{at}");
+
+            // Without merging, whose bytes are those of files that are not there yet.
+            let mut plain = config.clone();
+            plain["compact"] = false.into();
+            let mut sink = host.open_exporter::<Parquet>(&plain).unwrap();
+            sink.write(std::slice::from_ref(batch)).unwrap();
+            assert_eq!(sink.commit().unwrap(), seen.report, "{at}");
+            drop(sink);
+            if at < 2 {
+                let mut sink = host.open_exporter::<Parquet>(&config).unwrap();
+                sink.commit().unwrap();
+            }
+        }
+        if at < 2 {
+            let seen = host.preview_export::<Parquet>(&config, std::slice::from_ref(&batches[0]));
+            assert_eq!(seen.unwrap().unwrap().lines, [""; 0]);
+        }
     }
 }
 

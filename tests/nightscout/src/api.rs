@@ -154,7 +154,9 @@ impl State {
         }
         match (method, rest) {
             ("GET", []) => {
-                let found = self.store.find(is_entries, &call.query);
+                let mut query = call.query.clone();
+                query.retain(|(key, _)| !self.settings.ignores_range || !key.contains("te]"));
+                let found = self.store.find(is_entries, &query);
                 Answer::Json(200, found.into_iter().map(Value::Object).collect())
             }
             ("DELETE", [id]) => {

@@ -49,6 +49,8 @@ pub struct Settings {
     pub ticket_uses: usize,
     /// Longest body in bytes; API 3 answers 500 instead of 413.
     pub body_limit: usize,
+    /// Whether documents are given whatever their time.
+    pub ignores_range: bool,
     /// Whether the database is gone: the status still says that all is well.
     pub dead_database: bool,
     /// Whether the database takes no writes any more, and can be read.
@@ -94,6 +96,7 @@ impl Default for Settings {
             ticket_secs: 8 * 3600,
             ticket_uses: usize::MAX,
             body_limit: 50 << 20,
+            ignores_range: false,
             dead_database: false,
             read_only: false,
             writes_left: usize::MAX,

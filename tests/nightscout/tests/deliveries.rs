@@ -312,7 +312,8 @@ fn wrong_clocks_wait_or_are_refused_and_the_rest_arrives() {
         assert_eq!((report.delivered, report.rejected), (1, 1));
         assert_eq!(report.refused[0].reading_id, "reset");
         assert_eq!(report.pending, ["next-year", "no-zone"]);
-        insta::assert_snapshot!("wrong-clocks", report.problem.unwrap());
+        let said = [report.problem.unwrap(), report.held.unwrap()];
+        insta::assert_snapshot!("wrong-clocks", said.join("; "));
         place.holds_entries(std::slice::from_ref(&good));
     }
 }

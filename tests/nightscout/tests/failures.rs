@@ -4,7 +4,7 @@ use std::collections::BTreeSet;
 
 use glucopipe_sdk::testing::TestHost;
 use glucopipe_sdk::{Error, Status};
-use glucopipe_tests_nightscout::{Fault, Site, TOKEN};
+use glucopipe_tests_nightscout::{Fault, NOW_MS, Site, TOKEN};
 use serde_json::{Value, json};
 
 use super::place::{Kind, Place, upload};
@@ -218,6 +218,55 @@ fn a_single_document_is_blamed_only_when_the_site_takes_another() {
     }
 }
 
+/// Several parts of which nothing is taken, and one that is there already at the end, blame nobody wrongly.
+#[test]
+fn the_site_is_not_blamed_for_parts_that_it_does_not_take() {
+    let sticks = many(12);
+    for batch_size in [1, 2] {
+        for (bad, there) in [(&[0, 1, 2, 3][..], &[][..]), (&[0, 1, 6, 7], &[10, 11])] {
+            let place = place();
+            let site = place.site.as_ref().unwrap();
+            let there: Vec<Stick> = there.iter().map(|&at: &usize| sticks[at].clone()).collect();
+            if !there.is_empty() {
+                place.upload(&json!({}), &there).unwrap();
+            }
+            site.change(|settings| {
+                settings.version = "15.0.6";
+                let ids = bad.iter().map(|&at: &usize| sticks[at].id.clone());
+                settings.poison.extend(ids);
+            });
+            let keys = json!({ "retries": 0, "batch_size": batch_size });
+            let report = place.upload(&keys, &sticks).unwrap();
+            assert_eq!(report.problem, None, "{batch_size} {bad:?}");
+            let refused: BTreeSet<&str> = report
+                .refused
+                .iter()
+                .map(|one| one.reading_id.as_str())
+                .collect();
+            let expected = bad.iter().map(|&at| sticks[at].id.as_str()).collect();
+            assert_eq!(refused, expected, "{batch_size}");
+            assert_eq!(
+                (report.delivered, report.already_there),
+                (8 - there.len() as u64, there.len() as u64)
+            );
+        }
+    }
+}
+
+/// A site, or what stands there, that gives everything whatever it is asked for.
+#[test]
+fn documents_of_other_times_are_none_of_nightscouts() {
+    let place = place();
+    let site = place.site.as_ref().unwrap();
+    site.change(|settings| settings.ignores_range = true);
+    let later = NOW_MS + 10 * 86_400_000;
+    site.store_entries(&[json!({ "type": "mbg", "mbg": 100, "date": later })]);
+    let error = place.upload(&json!({}), &many(2)).unwrap_err();
+    assert_eq!(error.status, Status::Protocol, "{error}");
+    assert!(error.message.contains("of other times"), "{error}");
+    assert_eq!(site.entries().len(), 1);
+}
+
 /// The database dies in the middle of a batch: what it did not take is not blamed for it.
 #[test]
 fn a_database_that_dies_within_a_batch_blames_no_reading() {
@@ -364,7 +413,8 @@ fn a_cancelled_upload_stops_in_the_middle_of_a_request() {
     let report = upload(&host, &place.config(&json!({ "batch_size": 3 })), &sticks).unwrap();
     assert_eq!(site.posts().len(), 2);
     assert_eq!((report.delivered, report.pending.len()), (3, 6));
-    assert_eq!(report.problem.as_deref(), Some("stopped before the end"));
+    // The host knows why it cancelled.
+    assert_eq!(report.problem, None);
     place.holds_entries(&sticks[..3]);
 }
 

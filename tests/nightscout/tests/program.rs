@@ -205,6 +205,28 @@ fn check_and_dry_run_say_what_a_run_would_meet() {
     assert!(checked.stderr.contains(&lacks), "{}", checked.stderr);
 }
 
+/// Without times in UTC nothing can be sent: said beforehand, and by the run.
+#[test]
+fn a_missing_clock_is_found_by_check() {
+    let site = Site::start();
+    let workspace = workspace(&site, BY_SECRET, "");
+    let said = "warning[GP0114]: [sinks.night] needs times in UTC";
+    let checked = run(&workspace, &["check"]);
+    assert!(
+        !checked.stderr.contains("times in UTC"),
+        "{}",
+        checked.stderr
+    );
+    let without = ["--set", "sinks.night.inputs=[\"meter\"]"];
+    let checked = run(&workspace, &["check", without[0], without[1]]);
+    assert_eq!(checked.code, 0, "{}", checked.stderr);
+    assert!(checked.stderr.contains(said), "{}", checked.stderr);
+    let finished = run(&workspace, &["run", without[0], without[1]]);
+    assert_eq!(finished.code, 6, "{}", finished.stderr);
+    assert!(finished.stderr.contains(said), "{}", finished.stderr);
+    assert_eq!(site.entries().len(), 0);
+}
+
 /// Ctrl-C while the site hangs: the program ends at once, and the next run completes the upload.
 #[test]
 fn an_interrupted_upload_ends_and_is_completed_later() {

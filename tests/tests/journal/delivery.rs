@@ -1,5 +1,7 @@
 //! What each sink is given, run by run.
 
+use serde_json::Value;
+
 use super::{Home, METER, numbers, sink};
 use crate::table::Cell;
 
@@ -149,9 +151,9 @@ fn a_part_is_more_than_nothing() {
     let finished = home.run(&["run"]);
     assert_eq!(finished.code, 1, "{}", finished.stderr);
     for words in [
-        "took 15 of 20 readings",
+        "delivered 15 of 20 readings, 5 wait",
         "the box is full",
-        "5 readings left",
+        "box: 15 readings; 5 readings left for the next run",
     ] {
         assert!(
             finished.stderr.contains(words),
@@ -161,6 +163,51 @@ fn a_part_is_more_than_nothing() {
     }
     home.mood("fails");
     assert_eq!(home.run(&["run"]).code, 6);
+}
+
+/// What a destination holds back waits, and is told; nothing has failed.
+#[test]
+fn what_is_held_back_is_a_warning() {
+    let home = Home::new();
+    for (mood, numbers_now) in [("holds 5", [20, 15, 0, 0, 5]), ("holds 5", [5, 0, 0, 0, 5])] {
+        home.mood(mood);
+        let report = home.report(0, &["run"]);
+        let part = sink(&report, "box");
+        assert_eq!(numbers(part), numbers_now);
+        assert_eq!(
+            (&part["error"], &report["outcome"]),
+            (&Value::Null, &"done".into())
+        );
+        let warnings = report["warnings"].as_array().expect("a list");
+        let is_it = |one: &&Value| one["code"] == "GP0503";
+        let warning = warnings.iter().find(is_it).expect("a warning");
+        assert_eq!(warning["severity"], "warning");
+        assert_eq!(warning["causes"][0], "they are for tomorrow");
+    }
+    home.mood("");
+    home.report(0, &["run"]);
+    assert_eq!(home.box_ids(), home.sheet_ids());
+}
+
+/// A delivery that took too long says so, and what came of it until then.
+#[test]
+fn a_delivery_that_is_cut_off_says_by_what() {
+    let home = Home::new();
+    home.pipeline(METER, "timeout_secs = 1\n");
+    home.mood("dawdles 5");
+    let finished = home.run(&["run"]);
+    assert_eq!(finished.code, 1, "{}", finished.stderr);
+    for words in [
+        "`box` delivered 15 of 20 readings, 5 wait",
+        "it took longer than 1 s (`timeout_secs` of `box`)",
+        "box: 15 readings; 5 readings left for the next run",
+    ] {
+        assert!(
+            finished.stderr.contains(words),
+            "{words}: {}",
+            finished.stderr
+        );
+    }
 }
 
 /// What a destination refuses for good is told once, kept with its reason, and offered no more.

@@ -12,7 +12,7 @@ use glucopipe_runtime::problem::{Code, Problem, Severity};
 use glucopipe_runtime::run::engine;
 use glucopipe_runtime::run::known::Keep;
 use glucopipe_runtime::run::plan::{Plan, may_name_folders, plan};
-use glucopipe_runtime::run::report::{Outcome, RunReport, SourceStatus};
+use glucopipe_runtime::run::report::{Outcome, RunReport, SinkReport, SourceStatus};
 
 use tempfile::NamedTempFile;
 
@@ -297,6 +297,24 @@ fn failed(problem: Option<&Problem>) -> String {
     if interrupted { "interrupted" } else { "failed" }.to_owned()
 }
 
+/// What a sink did with what it was offered.
+fn brought(sink: &SinkReport) -> String {
+    let mut text = count(sink.delivered, "reading");
+    if !sink.targets.is_empty() {
+        text.push_str(&format!(" to {}", sink.targets.join(", ")));
+    }
+    for (readings, what) in [
+        (sink.already_there, "already there"),
+        (sink.left_out, "without a place"),
+        (sink.rejected, "refused"),
+    ] {
+        if readings > 0 {
+            text.push_str(&format!(", {readings} {what}"));
+        }
+    }
+    text
+}
+
 /// Says on standard error what happened, a line a node.
 fn summarise(context: &Context, report: &RunReport) {
     let say = |line: String| context.output.note(&line);
@@ -345,21 +363,18 @@ fn summarise(context: &Context, report: &RunReport) {
     }
     for sink in &report.sinks {
         let what = match (&sink.error, report.dry_run) {
-            (Some(problem), _) if problem.severity == Severity::Error => failed(Some(problem)),
+            (Some(problem), _) if problem.severity == Severity::Error => {
+                let came = sink.delivered + sink.already_there > 0;
+                if came && problem.code == Code::SINK_PENDING {
+                    brought(sink)
+                } else {
+                    failed(Some(problem))
+                }
+            }
             (Some(_), _) => "not served, because nothing was read for it".to_owned(),
             (_, true) => format!("would be offered {}", count(sink.offered, "reading")),
             _ if sink.offered == 0 && sink.targets.is_empty() => "nothing new".to_owned(),
-            _ => {
-                let there = match sink.already_there {
-                    0 => String::new(),
-                    there => format!(", {there} already there"),
-                };
-                let to = match sink.targets.join(", ") {
-                    targets if targets.is_empty() => String::new(),
-                    targets => format!(" to {targets}"),
-                };
-                format!("{}{to}{there}", count(sink.delivered, "reading"))
-            }
+            _ => brought(sink),
         };
         let waits = match sink.pending {
             0 => String::new(),

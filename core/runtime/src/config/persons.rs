@@ -15,6 +15,8 @@ use crate::suggest::nearest;
 
 /// Longest name, in characters.
 const NAME_LIMIT: usize = 64;
+/// Longest name, in bytes: it may become that of a folder, and signs in it may be written as three letters.
+const NAME_BYTES: usize = 200;
 /// Types of transforms that know of people.
 const ASSIGNS: &str = "person";
 const HIDES: &str = "pseudonymise";
@@ -54,6 +56,7 @@ impl Reader<'_> {
         let place = self.origins.place_key(&["persons", name]);
         let plain = !name.is_empty()
             && name.chars().count() <= NAME_LIMIT
+            && name.len() <= NAME_BYTES
             && name.trim() == name
             && !name.chars().any(char::is_control);
         if !plain {
@@ -61,7 +64,7 @@ impl Reader<'_> {
             self.problems.push(
                 Problem::error(Code::CONFIG_NAME, title)
                     .at(place)
-                    .cause(format!("names have 1 to {NAME_LIMIT} characters, no line breaks, and no blank at either end"))
+                    .cause(format!("names have 1 to {NAME_LIMIT} characters in at most {NAME_BYTES} bytes, no line breaks, and no blank at either end"))
                     .hint("a name or a code, as in `[persons.anna]` or `[persons.\"P 017\"]`"),
             );
             return;

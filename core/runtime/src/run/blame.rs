@@ -8,6 +8,12 @@ use crate::plugin::Component;
 use crate::problem::{Code, Place, Problem};
 use crate::transport::link::BUSY;
 
+/// `EPERM`, `EACCES`, `ENOSPC` and `EDQUOT` of Linux; the first three are the same on macOS.
+const NOT_PERMITTED: i64 = 1;
+const NO_ACCESS: i64 = 13;
+const NO_SPACE: i64 = 28;
+const QUOTA: i64 = 122;
+
 /// What the SDK puts in front of the text of a panic. In a stream it is the only sign of one: an
 /// `errno` cannot say it.
 const PANICKED: &str = "panicked: ";
@@ -145,6 +151,11 @@ pub fn driver_failed(
     }
 }
 
+/// Why a delivery was given up.
+pub fn took_too_long(node: &str, timeout_secs: u64) -> String {
+    format!("it took longer than {timeout_secs} s (`timeout_secs` of `{node}`)")
+}
+
 /// An exporter failed: nothing of this run is visible at the destination.
 pub fn exporter_failed(
     component: &Component,
@@ -158,15 +169,23 @@ pub fn exporter_failed(
     }
     let problem = match (error.status, cancel.reason()) {
         (Status::Cancelled, Some(Reason::Deadline)) => {
-            Problem::error(Code::SINK_WRITE, format!("`{node}` took too long")).cause(format!(
-                "it took longer than {timeout_secs} s (`timeout_secs` of `{node}`)"
-            ))
+            Problem::error(Code::SINK_WRITE, format!("`{node}` took too long"))
+                .cause(took_too_long(node, timeout_secs))
         }
         (Status::Cancelled, _) => return interrupted(node),
         (Status::Internal, _) => return broken(component, &error.message),
         (Status::InvalidArgument, _) => return configuration_refused(component, error, node),
-        _ => Problem::error(Code::SINK_WRITE, format!("`{node}` could not deliver"))
-            .cause(error.message.clone()),
+        (status, _) => {
+            let title = format!("`{node}` could not deliver");
+            let problem = Problem::error(Code::SINK_WRITE, title).cause(error.message.clone());
+            match (status, error.native) {
+                (Status::Io, NO_SPACE | QUOTA) => problem.hint("make room there, then run again"),
+                (Status::Access, NOT_PERMITTED | NO_ACCESS) => {
+                    problem.hint("give yourself the right to write there, or choose another place")
+                }
+                _ => problem,
+            }
+        }
     };
     problem.kept("what was there before is intact")
 }

@@ -1,6 +1,6 @@
 //! The run itself: a thread per source and per sink, transforms in between, deadlines over all.
 
-use std::collections::HashSet;
+use std::collections::{BTreeMap, HashSet};
 use std::sync::Arc;
 use std::sync::mpsc::{Receiver, Sender, SyncSender, channel, sync_channel};
 use std::thread;
@@ -28,6 +28,9 @@ use crate::transport::record::Recorder;
 
 /// Reads that may wait for a sink; a sink takes them at once until the last one.
 const CHANNEL: usize = 4;
+
+/// Schema metadata with the pipeline's name.
+const PIPELINE_KEY: &str = "glucopipe.pipeline";
 
 /// What a run is made with.
 pub struct RunSetup {
@@ -337,6 +340,13 @@ impl Engine<'_> {
         running
     }
 
+    /// What the readings of a sink say about themselves.
+    fn metadata(&self, sink: &PlannedSink) -> BTreeMap<String, String> {
+        let mut metadata = self.flow.says(&sink.inputs);
+        metadata.insert(PIPELINE_KEY.to_owned(), self.pipeline.clone());
+        metadata
+    }
+
     fn start_sink(
         &self,
         index: usize,
@@ -346,7 +356,7 @@ impl Engine<'_> {
         let job = Arc::new(SinkJob {
             op: Arc::new(Operation::start(self.setup.operation(&sink.name))),
             name: sink.name.clone(),
-            pipeline: self.pipeline.clone(),
+            metadata: self.metadata(sink),
             component: sink.component.clone(),
             config: sink.config.clone(),
             wants: sink.wants,
@@ -402,6 +412,7 @@ impl Engine<'_> {
     }
 
     fn settle(&mut self, need: &Need, report: &mut SinkReport) {
+        self.flow.warnings.extend(report.warning.take());
         if let Some(keep) = self.keep.as_mut().filter(|_| !self.setup.dry_run) {
             let now = self.setup.clock.now();
             self.flow.warnings.extend(keep.settle(now, need, report));

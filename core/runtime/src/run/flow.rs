@@ -1,6 +1,6 @@
 //! One read on its way through the transforms.
 
-use std::collections::{BTreeSet, HashMap};
+use std::collections::{BTreeMap, BTreeSet, HashMap};
 
 use arrow::array::{RecordBatch, StringArray};
 use glucopipe_sdk::batch::Texts;
@@ -134,12 +134,40 @@ impl<'a> Flow<'a> {
         outputs
     }
 
+    /// What the readings of these nodes have in common by the transforms that they came through.
+    pub(super) fn says(&self, inputs: &[String]) -> BTreeMap<String, String> {
+        let mut nodes: HashMap<&str, BTreeMap<String, String>> = HashMap::new();
+        // Each transform stands behind those that it is fed from.
+        for transform in &self.transforms {
+            let own = match &transform.step {
+                Step::Builtin(builtin) => builtin.says(),
+                Step::Plugin(..) => None,
+            };
+            let says = own.unwrap_or_else(|| common(&transform.inputs, &nodes));
+            nodes.insert(&transform.name, says);
+        }
+        common(inputs, &nodes)
+    }
+
     /// Whether a node below these has failed.
     pub(super) fn failed(&self, upstream: &BTreeSet<&str>) -> bool {
         self.reports
             .iter()
             .any(|report| report.error.is_some() && upstream.contains(report.name.as_str()))
     }
+}
+
+/// What all of some nodes say; a source says nothing.
+fn common(
+    inputs: &[String],
+    nodes: &HashMap<&str, BTreeMap<String, String>>,
+) -> BTreeMap<String, String> {
+    let mut each = inputs.iter().map(|input| nodes.get(input.as_str()));
+    let mut all = each.next().flatten().cloned().unwrap_or_default();
+    for other in each {
+        all.retain(|key, value| other.is_some_and(|other| other.get(key) == Some(value)));
+    }
+    all
 }
 
 impl TransformReport {
@@ -155,5 +183,74 @@ impl TransformReport {
                 }
             }
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::{Value, json};
+
+    use super::*;
+    use crate::cancel::Cancel;
+    use crate::clock::Clock;
+    use crate::transform::builtins;
+
+    fn transform(name: &str, kind: &str, options: &Value, inputs: &[&str]) -> PlannedTransform {
+        let kind = builtins().iter().find(|one| one.kind == kind).unwrap();
+        PlannedTransform {
+            name: name.to_owned(),
+            kind: kind.kind.to_owned(),
+            inputs: inputs.iter().map(|&input| input.to_owned()).collect(),
+            step: Step::Builtin((kind.open)(options, &[]).unwrap()),
+        }
+    }
+
+    #[test]
+    fn readings_say_what_all_their_units_have_in_common() {
+        let rounded = json!({ "to": "mmol/L", "decimals": 1 });
+        let transforms = vec![
+            transform("rounded", "units", &rounded, &["meter"]),
+            transform(
+                "whole",
+                "units",
+                &json!({ "to": "mmol/L", "factor": 18 }),
+                &["meter"],
+            ),
+            transform(
+                "few",
+                "filter",
+                &json!({ "kinds": ["glucose"] }),
+                &["rounded"],
+            ),
+            transform("mg", "units", &json!({ "to": "mg/dL" }), &["few"]),
+        ];
+        let setup = RunSetup {
+            cancel: Cancel::new(),
+            clock: Clock::System,
+            logger: std::sync::Arc::new(|_| {}),
+            progress: None,
+            recorder: None,
+            dry_run: false,
+        };
+        let limits = Limits::default();
+        let flow = Flow::new(&setup, &limits, transforms);
+        let says = |inputs: &[&str]| {
+            let inputs: Vec<String> = inputs.iter().map(|&input| input.to_owned()).collect();
+            let says = flow.says(&inputs).into_iter();
+            says.map(|(key, value)| format!("{key}={value}"))
+                .collect::<Vec<_>>()
+                .join(" ")
+        };
+        let all = "glucopipe.decimals=1 glucopipe.factor=18.01559 glucopipe.units=mmol/L";
+        assert_eq!(says(&["rounded"]), all);
+        assert_eq!(says(&["few", "rounded"]), all);
+        assert_eq!(says(&["few", "whole"]), "glucopipe.units=mmol/L");
+        assert_eq!(
+            says(&["mg"]),
+            "glucopipe.factor=18.01559 glucopipe.units=mg/dL"
+        );
+        assert_eq!(says(&["meter"]), "");
+        assert_eq!(says(&["rounded", "meter"]), "");
+        assert_eq!(says(&["meter", "rounded"]), "");
     }
 }

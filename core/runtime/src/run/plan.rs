@@ -1,6 +1,6 @@
 //! From a configuration to a plan: plugins found, their keys checked, built-in transforms opened.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, HashSet};
 use std::path::Path;
 use std::sync::Arc;
 
@@ -16,6 +16,9 @@ use crate::plugin::{Component, Registry};
 use crate::problem::{Code, Problem};
 use crate::suggest::{did_you_mean, nearest};
 use crate::transform::{Rejected, Transform, builtins};
+
+/// Type of the transform that finds times in UTC.
+const CLOCK: &str = "clock";
 
 /// A source that can be read once its device is there.
 pub struct PlannedSource {
@@ -112,6 +115,7 @@ pub fn plan(loaded: &mut Loaded, registry: &Registry, finder: &Finder<'_>) -> Op
         return None;
     }
     let transforms = in_order(transforms);
+    report_missing_times(loaded, &sinks, &transforms);
     Some(Plan {
         name: pipeline.name,
         sources,
@@ -329,6 +333,40 @@ fn report_shared_targets(loaded: &mut Loaded, sinks: &[PlannedSink]) {
                 .at(loaded.place(&sink.name, &["path"]))
                 .cause("the second file would replace the first")
                 .hint("give each sink a path of its own, or one sink both inputs");
+            loaded.report(problem);
+        }
+    }
+}
+
+/// Warns of sinks that need times in UTC, as their schema says, and get readings that nobody has resolved: a meter
+/// knows local time alone.
+fn report_missing_times(
+    loaded: &mut Loaded,
+    sinks: &[PlannedSink],
+    transforms: &[PlannedTransform],
+) {
+    let mut resolved: HashSet<&str> = HashSet::new();
+    let all = |inputs: &[String], resolved: &HashSet<&str>| {
+        inputs.iter().all(|input| resolved.contains(input.as_str()))
+    };
+    for transform in transforms {
+        let may_resolve = transform.kind == CLOCK || matches!(transform.step, Step::Plugin(..));
+        if may_resolve || all(&transform.inputs, &resolved) {
+            resolved.insert(&transform.name);
+        }
+    }
+    for sink in sinks {
+        let needs = sink.component.about.config_schema.get("x-needs");
+        let needs = needs.and_then(Value::as_array);
+        let needs_time = needs.is_some_and(|names| names.iter().any(|name| name == "time"));
+        if needs_time && !all(&sink.inputs, &resolved) {
+            let title = format!("[sinks.{}] needs times in UTC", sink.name);
+            let problem = Problem::warning(Code::CONFIG_GRAPH, title)
+                .at(loaded.place(&sink.name, &["inputs"]))
+                .cause(
+                    "readings come to it without a `clock` transform, and wait until there is one",
+                )
+                .hint("put a transform of type `clock`, with `timezone`, before it");
             loaded.report(problem);
         }
     }

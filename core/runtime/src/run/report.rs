@@ -133,6 +133,9 @@ pub struct SinkReport {
     /// Why it failed.
     #[serde(serialize_with = "problem")]
     pub error: Option<Problem>,
+    /// What the user should know although nothing failed, until it is among the warnings of the run.
+    #[serde(skip)]
+    pub warning: Option<Problem>,
     /// The configuration key at fault, until the error has its place.
     #[serde(skip)]
     pub key: Option<String>,

@@ -1,6 +1,6 @@
 //! Serving one sink: gather, put in order, write, commit.
 
-use std::collections::HashSet;
+use std::collections::{BTreeMap, HashSet};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::mpsc::Receiver;
@@ -18,15 +18,13 @@ use super::answers::Handed;
 use super::blame;
 use super::order::order;
 use super::report::SinkReport;
+use crate::cancel::Reason;
 use crate::host::{Committed, OpenExporter, Operation, check_exporter, preview_export};
 use crate::plugin::Component;
-use crate::problem::{Code, Problem};
+use crate::problem::{Code, Problem, Severity};
 
 /// Rows in one batch for an exporter.
 const BATCH_ROWS: usize = 8192;
-
-/// Schema metadata with the pipeline's name.
-const PIPELINE_KEY: &str = "glucopipe.pipeline";
 
 /// What travels to a sink.
 pub enum Delivery {
@@ -53,8 +51,8 @@ pub enum Fate {
 pub struct SinkJob {
     /// Name in the pipeline.
     pub name: String,
-    /// Name of the pipeline.
-    pub pipeline: String,
+    /// What its stream says about itself beside the schema.
+    pub metadata: BTreeMap<String, String>,
     /// The exporter.
     pub component: Arc<Component>,
     /// Its configuration, with secrets.
@@ -158,25 +156,40 @@ impl SinkJob {
             report.error = Some(problem.kept("the rest is at the destination"));
             return;
         }
-        if !done.pending.is_empty() {
-            let (left, all) = (done.pending.len() as u64, report.offered);
-            let title = format!("`{}` took {} of {all} readings", self.name, all - left);
-            let problem = Problem::error(Code::SINK_PENDING, title);
-            let problem = done
-                .problem
-                .iter()
-                .fold(problem, |problem, cause| problem.cause(cause.clone()));
-            report.error =
-                Some(problem.kept("the rest waits in the journal; the next run sends it"));
+        handed.answer = Some(done.clone());
+        if done.pending.is_empty() {
+            return;
         }
-        handed.answer = Some(done);
+        let cancelled = match self.op.cancel().reason() {
+            Some(Reason::Deadline) => Some(blame::took_too_long(&self.name, self.timeout_secs)),
+            Some(Reason::Interrupted) => Some("the run was interrupted".to_owned()),
+            None => None,
+        };
+        let (waiting, all) = (done.pending.len(), report.offered);
+        let problem = if cancelled.is_none() && done.problem.is_none() && done.held.is_some() {
+            let title = format!("`{}` holds back {waiting} of {all} readings", self.name);
+            Problem::warning(Code::SINK_PENDING, title)
+        } else {
+            let title = format!(
+                "`{}` delivered {} of {all} readings, {waiting} wait",
+                self.name, done.delivered
+            );
+            Problem::error(Code::SINK_PENDING, title)
+        };
+        let causes = [cancelled, done.problem, done.held].into_iter().flatten();
+        let problem = causes.fold(problem, Problem::cause);
+        let problem = problem.kept("what waits is in the journal; the next run offers it again");
+        match problem.severity {
+            Severity::Error => report.error = Some(problem),
+            Severity::Warning => report.warning = Some(problem),
+        }
     }
 
     /// What the exporter would do with the readings, after its own check.
     fn preview(&self, readings: RecordBatch) -> Result<Vec<String>, Error> {
         let (component, op, config) = (&self.component, &self.op, &self.config);
         check_exporter(component, op, config)?;
-        let readings = Readings::new(readings, &self.pipeline, op.clone(), Arc::default());
+        let readings = Readings::new(readings, &self.metadata, op.clone(), Arc::default());
         let seen = preview_export(component, op, config, Box::new(readings))?;
         Ok(seen.map(|seen| seen.lines).unwrap_or_default())
     }
@@ -206,7 +219,7 @@ impl SinkJob {
         let all = ordered.readings.num_rows();
         let readings = Readings::new(
             ordered.readings,
-            &self.pipeline,
+            &self.metadata,
             self.op.clone(),
             taken.clone(),
         );
@@ -270,13 +283,13 @@ struct Readings {
 impl Readings {
     fn new(
         readings: RecordBatch,
-        pipeline: &str,
+        more: &BTreeMap<String, String>,
         op: Arc<Operation>,
         taken: Arc<AtomicUsize>,
     ) -> Self {
         let plain = schema::readings();
         let mut metadata = plain.metadata().clone();
-        metadata.insert(PIPELINE_KEY.to_owned(), pipeline.to_owned());
+        metadata.extend(more.clone());
         let schema = Arc::new(Schema::new_with_metadata(plain.fields().clone(), metadata));
         Self {
             schema,

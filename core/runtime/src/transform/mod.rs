@@ -9,6 +9,8 @@
 // A problem is made once for a batch at most, so its size does not matter.
 #![allow(clippy::result_large_err)]
 
+use std::collections::BTreeMap;
+
 use arrow::array::{Array, ArrayRef, DictionaryArray, RecordBatch, StringArray};
 use arrow::datatypes::Int32Type;
 use glucopipe_sdk::driver::DeviceInfo;
@@ -81,6 +83,12 @@ pub trait Transform: Send {
     /// # Errors
     /// When the batch is not of that schema, which is a bug of whoever made it.
     fn apply(&mut self, batch: RecordBatch, context: &ReadContext) -> Result<Outcome, Problem>;
+
+    /// What the readings behind it have in common, for the metadata of their stream; `None` when it leaves that
+    /// as it was.
+    fn says(&self) -> Option<BTreeMap<String, String>> {
+        None
+    }
 
     /// What the user should know of all reads together; asked once, when the last has passed.
     fn finish(&mut self) -> Vec<Problem> {

@@ -1,5 +1,6 @@
 //! `units`: glucose in one unit, with the factor and the rounding the user chose.
 
+use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use arrow::array::{
@@ -17,6 +18,12 @@ use crate::problem::{Code, Problem};
 
 const MG_PER_DL: &str = "mg/dL";
 const MMOL_PER_L: &str = "mmol/L";
+
+/// Schema metadata behind this transform: the unit of glucose, mg/dL per mmol/L, and the decimals that values are
+/// rounded to, which is missing where they have full precision.
+const UNITS_KEY: &str = "glucopipe.units";
+const FACTOR_KEY: &str = "glucopipe.factor";
+const DECIMALS_KEY: &str = "glucopipe.decimals";
 
 /// Keys of a `units` transform.
 #[derive(Debug, Deserialize, JsonSchema)]
@@ -113,11 +120,19 @@ pub(super) fn open(options: &Value, _: &[Person]) -> Result<Box<dyn Transform>, 
         to.name(),
         config.factor
     );
+    let mut says = BTreeMap::from([
+        (UNITS_KEY.to_owned(), to.name().to_owned()),
+        (FACTOR_KEY.to_owned(), config.factor.to_string()),
+    ]);
+    if let Some(decimals) = config.decimals {
+        says.insert(DECIMALS_KEY.to_owned(), decimals.to_string());
+    }
     Ok(Box::new(Units {
         to,
         convert,
         round: Scale::new(1, 1, config.decimals),
         note,
+        says,
     }))
 }
 
@@ -132,6 +147,7 @@ struct Units {
     /// For values that are in the unit already.
     round: Scale,
     note: String,
+    says: BTreeMap<String, String>,
 }
 
 /// What happens to a row.
@@ -191,6 +207,10 @@ impl Transform for Units {
             notes,
             ..Outcome::of(batch)
         })
+    }
+
+    fn says(&self) -> Option<BTreeMap<String, String>> {
+        Some(self.says.clone())
     }
 }
 

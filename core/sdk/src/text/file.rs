@@ -279,14 +279,8 @@ impl<L: Layout> TextFile<L> {
         readings: &mut dyn Batches,
         tick: Tick<'_>,
     ) -> Result<Option<Out>> {
-        let (mut batches, mut new) = (Vec::new(), Ids::default());
-        while let Some(batch) = readings.next_batch()? {
-            new.insert(&batch)?;
-            batches.push(batch);
-            tick(self.delivered)?;
-        }
+        let (batches, mut new) = self.gather(readings, tick)?;
         let offered: usize = batches.iter().map(RecordBatch::num_rows).sum();
-        self.offered += offered as u64;
         if offered == 0 {
             return Ok(before);
         }
@@ -316,39 +310,46 @@ impl<L: Layout> TextFile<L> {
         Ok(Some(out))
     }
 
+    /// Holds the readings, not the file: which of its rows they replace must be known before the first is copied.
     fn merge(
         &mut self,
         before: Option<Out>,
         readings: &mut dyn Batches,
         tick: Tick<'_>,
     ) -> Result<Option<Out>> {
-        let mut begun: Option<(Merge, Out)> = None;
-        while let Some(batch) = readings.next_batch()? {
-            for rows in slices(&batch) {
-                let (mut merge, mut out) = match begun.take() {
-                    Some(begun) => begun,
-                    None => {
-                        let merge = Merge::new(self.earlier(before.as_ref())?);
-                        (merge, self.begin(None)?)
-                    }
-                };
-                let delivered = self.delivered;
-                self.offered += rows.num_rows() as u64;
-                self.delivered +=
-                    merge.rows(&rows, &mut self.layout, &mut out, &|| tick(delivered))?;
-                out.flush()?;
-                tick(self.delivered)?;
-                begun = Some((merge, out));
-            }
-        }
-        let Some((merge, mut out)) = begun else {
+        let (batches, offered) = self.gather(readings, tick)?;
+        if offered.is_empty() {
             return Ok(before);
-        };
+        }
+        let mut merge = Merge::new(self.earlier(before.as_ref())?, offered);
+        let mut out = self.begin(None)?;
+        for rows in batches.iter().flat_map(slices) {
+            let delivered = self.delivered;
+            self.delivered += merge.rows(&rows, &mut self.layout, &mut out, &|| tick(delivered))?;
+            out.flush()?;
+            tick(self.delivered)?;
+        }
         let replaced = merge.finish(&mut out, &|| tick(self.delivered))?;
         self.already_there += replaced;
         self.delivered -= replaced;
         out.flush()?;
         Ok(Some(out))
+    }
+
+    /// All readings, and their ids.
+    fn gather(
+        &mut self,
+        readings: &mut dyn Batches,
+        tick: Tick<'_>,
+    ) -> Result<(Vec<RecordBatch>, Ids)> {
+        let (mut batches, mut ids) = (Vec::new(), Ids::default());
+        while let Some(batch) = readings.next_batch()? {
+            ids.insert(&batch)?;
+            self.offered += batch.num_rows() as u64;
+            batches.push(batch);
+            tick(self.delivered)?;
+        }
+        Ok((batches, ids))
     }
 
     fn finish(&mut self) -> Result<CommitReport> {

@@ -23,13 +23,30 @@ impl Ids {
     pub(super) fn insert(&mut self, rows: &RecordBatch) -> Result<()> {
         let ids = Texts::of(rows, "reading_id")?;
         for row in 0..rows.num_rows() {
-            let id = ids.get(row).unwrap_or_default().as_bytes();
-            match uuid(id) {
-                Some(id) => self.uuids.insert(id),
-                None => self.others.insert(id.to_vec()),
-            };
+            self.insert_id(ids.get(row).unwrap_or_default().as_bytes());
         }
         Ok(())
+    }
+
+    /// Puts a reading in.
+    pub(super) fn insert_id(&mut self, id: &[u8]) {
+        match uuid(id) {
+            Some(id) => self.uuids.insert(id),
+            None => self.others.insert(id.to_vec()),
+        };
+    }
+
+    /// Whether a reading is in.
+    pub(super) fn contains(&self, id: &[u8]) -> bool {
+        match uuid(id) {
+            Some(id) => self.uuids.contains(&id),
+            None => self.others.contains(id),
+        }
+    }
+
+    /// How many are in.
+    pub(super) fn len(&self) -> usize {
+        self.uuids.len() + self.others.len()
     }
 
     /// Takes a reading out; whether it was in.
@@ -41,7 +58,7 @@ impl Ids {
     }
 
     pub(super) fn is_empty(&self) -> bool {
-        self.uuids.is_empty() && self.others.is_empty()
+        self.len() == 0
     }
 
     /// The rows of a batch that are in, each taken out.

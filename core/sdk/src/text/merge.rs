@@ -1,6 +1,7 @@
 //! Merging readings into the rows of an earlier file: both in order, neither held in memory.
 //!
-//! A row of the file that is one of the readings is written anew; all others stay as they are, byte by byte.
+//! A row of the file that is one of the readings is written anew, at the place that the reading has now; all others
+//! stay as they are, byte by byte.
 //! Equal places: first the readings, then what else the file has there.
 
 use std::cmp::Ordering;
@@ -8,6 +9,7 @@ use std::cmp::Ordering;
 use arrow::array::{RecordBatch, TimestampMicrosecondArray};
 
 use super::earlier::Earlier;
+use super::ids::Ids;
 use super::layout::Layout;
 use super::out::Out;
 use crate::batch::{Texts, typed};
@@ -19,19 +21,20 @@ pub(super) struct Merge {
     earlier: Option<Earlier>,
     /// The place of the last reading.
     place: (i64, Vec<u8>),
-    /// The readings of that place, and whether the file has them.
-    here: Vec<(Vec<u8>, bool)>,
-    replaced: u64,
+    /// The readings that the file was not seen to have.
+    offered: Ids,
+    /// Those that it has, which are written anew.
+    replaced: Ids,
 }
 
 impl Merge {
-    /// A merge into this file, or into nothing.
-    pub(super) fn new(earlier: Option<Earlier>) -> Self {
+    /// A merge of these readings into this file, or into nothing.
+    pub(super) fn new(earlier: Option<Earlier>, offered: Ids) -> Self {
         Self {
             earlier,
             place: (i64::MIN, Vec::new()),
-            here: Vec::new(),
-            replaced: 0,
+            offered,
+            replaced: Ids::default(),
         }
     }
 
@@ -49,7 +52,6 @@ impl Merge {
     ) -> Result<u64> {
         let times: &TimestampMicrosecondArray = typed(rows, "local_time")?;
         let keys = Texts::of(rows, "record_key")?;
-        let ids = Texts::of(rows, "reading_id")?;
         let mut written = 0;
         // Readings are formatted in runs, as long as no row of the file comes between.
         let mut run = 0;
@@ -59,7 +61,7 @@ impl Merge {
                 keys.get(row).unwrap_or_default().as_bytes(),
             );
             while self.comes_before(place) {
-                if !self.is_here() {
+                if !self.is_offered() {
                     if run < row {
                         written += layout.rows(&rows.slice(run, row - run), &mut out.buffer)?;
                         run = row;
@@ -69,8 +71,6 @@ impl Merge {
                 self.advance()?;
             }
             self.go_to(place)?;
-            self.here
-                .push((ids.get(row).unwrap_or_default().into(), false));
         }
         let rest = rows.slice(run, rows.num_rows() - run);
         Ok(written + layout.rows(&rest, &mut out.buffer)?)
@@ -86,12 +86,12 @@ impl Merge {
             .as_ref()
             .is_some_and(|file| file.key().is_some())
         {
-            if !self.is_here() {
+            if !self.is_offered() {
                 self.copy(out, tick)?;
             }
             self.advance()?;
         }
-        Ok(self.replaced)
+        Ok(self.replaced.len() as u64)
     }
 
     /// Whether the file's row comes before that place.
@@ -100,20 +100,16 @@ impl Merge {
         key.is_some_and(|key| key.order() < place)
     }
 
-    /// Whether the file's row is one of the last readings, which replace it.
-    fn is_here(&mut self) -> bool {
+    /// Whether the file's row is one of the readings, wherever it stands: a transform may have moved it since.
+    fn is_offered(&mut self) -> bool {
         let Some(key) = self.earlier.as_ref().and_then(Earlier::key) else {
             return false;
         };
-        if key.order() != (self.place.0, &self.place.1) {
-            return false;
+        if self.offered.remove(&key.reading_id) {
+            self.replaced.insert_id(&key.reading_id);
+            return true;
         }
-        let found = self.here.iter_mut().find(|(id, _)| *id == key.reading_id);
-        let Some((_, seen)) = found else {
-            return false;
-        };
-        self.replaced += u64::from(!std::mem::replace(seen, true));
-        true
+        self.replaced.contains(&key.reading_id)
     }
 
     fn copy(&self, out: &mut Out, tick: &dyn Fn() -> Result<()>) -> Result<()> {
@@ -144,7 +140,6 @@ impl Merge {
                 self.place.0 = place.0;
                 self.place.1.clear();
                 self.place.1.extend_from_slice(place.1);
-                self.here.clear();
             }
         }
         Ok(())

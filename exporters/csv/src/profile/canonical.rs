@@ -11,7 +11,7 @@ use glucopipe_sdk::Result;
 use glucopipe_sdk::arrow::array::RecordBatch;
 use glucopipe_sdk::batch::Texts;
 use glucopipe_sdk::schema::Column;
-use glucopipe_sdk::text::{CellForm, Numbers, RowReader, Rows, TimeForm};
+use glucopipe_sdk::text::{CellForm, Numbers, Precision, RowReader, Rows, TimeForm};
 
 use self::read::Reader;
 use super::Table;
@@ -180,7 +180,13 @@ impl CellForm for Cell<'_> {
     fn time(&self, instant: bool) -> (TimeForm, String, String) {
         let zone = if instant { self.dialect.zone() } else { "" };
         let after = format!("{zone}{}", char::from(self.after()));
-        (self.dialect.time_form(), String::new(), after)
+        let mut form = self.dialect.time_form();
+        if instant && self.dialect.times == Times::Plain {
+            // No spreadsheet takes a time with six decimals for one, and where numbers have a comma none with a
+            // point at all. `local_time` keeps its place among others.
+            form.precision = Precision::Seconds;
+        }
+        (form, String::new(), after)
     }
 
     fn before(&self) -> &[u8] {

@@ -75,10 +75,13 @@ fn hi_and_lo_go_only_when_asked_for_and_as_the_limit() {
     let ranges = texts(&[Some("above"), Some("below"), Some("in")]);
     let columns = [
         ("range", ranges),
-        ("value", numbers(&[Some(33.3), Some(0.6), Some(5.5)])),
-        ("unit", repeat("mmol/L", 3)),
-        ("raw_value", texts(&[Some("601"), Some("LO"), Some("5.5")])),
-        ("raw_unit", repeat("mg/dL", 3)),
+        ("value", numbers(&[Some(600.0), Some(0.6), Some(5.5)])),
+        (
+            "unit",
+            texts(&[Some("mg/dL"), Some("mmol/L"), Some("mmol/L")]),
+        ),
+        ("raw_value", texts(&[Some("33.4"), Some("LO"), Some("5.5")])),
+        ("raw_unit", repeat("mmol/L", 3)),
     ];
     let skipped = taken(OutOfRange::Skip, 3, &columns);
     assert_eq!(
@@ -88,8 +91,61 @@ fn hi_and_lo_go_only_when_asked_for_and_as_the_limit() {
     let sent = taken(OutOfRange::Limit, 3, &columns);
     let beyond: Vec<_> = sent.sticks.iter().map(|stick| stick.beyond).collect();
     assert_eq!(beyond, [Some(Beyond::Above), Some(Beyond::Below), None]);
-    // The limit, never the meter's 601.
-    assert_eq!(Some(sent.sticks[0].glucose), Glucose::from_mmol_per_l(33.3));
+    // The limit, never the meter's 33.4.
+    assert_eq!(Some(sent.sticks[0].glucose), Glucose::from_mg_per_dl(600.0));
+}
+
+/// 10 mg/dL shown as 0.6 mmol/L would come back as 11.
+#[test]
+fn a_limit_that_was_rounded_in_mmol_is_left_out() {
+    let intake = taken(
+        OutOfRange::Limit,
+        2,
+        &[
+            ("range", texts(&[Some("below"), Some("in")])),
+            ("value", numbers(&[Some(0.6), Some(6.6)])),
+            ("unit", repeat("mmol/L", 2)),
+            ("raw_value", texts(&[Some("LO"), Some("118")])),
+            ("raw_unit", repeat("mg/dL", 2)),
+        ],
+    );
+    assert_eq!(intake.sticks.len(), 1);
+    assert_eq!(
+        intake.left_out_words().unwrap(),
+        "readings without a place in Nightscout: 1 out of range, with a limit that `units` has rounded in mmol/L"
+    );
+}
+
+#[test]
+fn readings_of_several_persons_are_refused() {
+    for (kinds, persons, expected) in [
+        (["glucose"; 3], [Some("anna"); 3], true),
+        (["glucose"; 3], [None; 3], true),
+        (
+            ["glucose"; 3],
+            [Some("anna"), Some("anna"), Some("ben")],
+            false,
+        ),
+        (["glucose"; 3], [Some("anna"), Some("anna"), None], false),
+        // What is never sent is nobody's.
+        (
+            ["glucose", "glucose", "ketone"],
+            [Some("anna"), Some("anna"), Some("ben")],
+            true,
+        ),
+    ] {
+        let columns = [
+            ("kind", texts(&kinds.map(Some))),
+            ("person", texts(&persons)),
+        ];
+        let intake = taken(OutOfRange::Skip, 3, &columns);
+        let one = intake.expect_one_person();
+        assert_eq!(one.is_ok(), expected, "{persons:?}");
+        if let Err(error) = one {
+            assert!(error.message.contains("`persons = [\"NAME\"]`"), "{error}");
+            assert!(!error.message.contains("anna"), "{error}");
+        }
+    }
 }
 
 /// 118 mg/dL shown as 6.6 mmol/L is 118, not 119; what stands in mg/dL is taken as it stands.
@@ -185,7 +241,7 @@ fn wrong_clocks_are_held_back_or_refused_with_a_reason() {
         intake.refused[0].reason,
         "dated before 2000: the meter's clock was not set"
     );
-    insta::assert_snapshot!(intake.held_words().unwrap());
+    insta::assert_snapshot!(intake.held_words(|_| true).unwrap());
 }
 
 #[test]

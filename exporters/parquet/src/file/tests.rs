@@ -118,7 +118,7 @@ fn long_batches_are_cut_and_can_be_cancelled() {
 
 #[test]
 fn errors_name_the_file() {
-    let full = std::io::Error::from_raw_os_error(28);
+    let full = io::Error::from_raw_os_error(28);
     let error = cannot_write(Path::new("out/readings.parquet"), &full.into());
     assert_eq!((error.status, error.native), (Status::Io, 28));
     let start = "cannot write Parquet file `out/readings.parquet`: ";

@@ -18,17 +18,34 @@ fn folders_are_named_as_hive_names_them() {
         ),
         (Some("\u{1}\u{7f}\n"), "person=%01%7F%0A"),
         (Some("."), "person=."),
-        (
-            Some("__HIVE_DEFAULT_PARTITION__"),
-            "person=%5F_HIVE_DEFAULT_PARTITION__",
-        ),
     ] {
-        assert_eq!(segment(Key::Person, value), name);
+        assert_eq!(segment(Key::Person, value).unwrap(), name);
     }
     assert_eq!(
-        segment(Key::DeviceSerial, Some("0012")),
+        segment(Key::DeviceSerial, Some("0012")).unwrap(),
         "device_serial=0012"
     );
+}
+
+#[test]
+fn what_no_folder_can_be_named_by_is_refused() {
+    let long = "\u{1f469}".repeat(63);
+    for (value, why) in [
+        ("__HIVE_DEFAULT_PARTITION__", "readers take"),
+        (
+            long.as_str(),
+            "it would have 259 bytes, expected at most 255",
+        ),
+    ] {
+        let error = segment(Key::Person, Some(value)).unwrap_err();
+        assert_eq!(error.key.as_deref(), Some("partition_by"));
+        assert!(error.message.contains(why), "{error}");
+        assert!(!error.message.contains(&long), "{error}");
+        let persons = texts(&[Some("anna"), Some(value)]);
+        let batch = table(2, Form::Words, &[("person", persons)]);
+        assert_eq!(split(&[Key::Person], &batch).unwrap_err(), error);
+    }
+    assert!(segment(Key::Person, Some(&long[4..])).is_ok());
 }
 
 #[test]

@@ -6,19 +6,23 @@ use std::fs::File;
 use std::io::{self, Write};
 use std::path::{Path, PathBuf};
 
-use glucopipe_sdk::arrow::array::{Array, AsArray, BooleanArray, RecordBatch};
+use glucopipe_sdk::arrow::array::{
+    Array, AsArray, BooleanArray, RecordBatch, TimestampMicrosecondArray,
+};
 use glucopipe_sdk::arrow::compute::filter_record_batch;
-use glucopipe_sdk::batch::Texts;
+use glucopipe_sdk::arrow::datatypes::Schema;
+use glucopipe_sdk::batch::{Texts, typed};
 use glucopipe_sdk::stream::Batches;
 use glucopipe_sdk::{Error, Op, Result};
 use parquet::arrow::ArrowWriter;
 use parquet::errors::ParquetError;
 use twox_hash::XxHash3_128;
 
+use super::TYPES;
 use super::disk;
 use super::known::Known;
 use super::staging::Staging;
-use crate::encode::{self, BYTES_PER_GROUP, Format, ID, ROWS_PER_GROUP};
+use crate::encode::{self, BYTES_PER_GROUP, Format, ID, ROWS_PER_GROUP, TIME};
 use crate::file::slices;
 use crate::partition::{Key, Partition, split};
 
@@ -28,15 +32,56 @@ const ROWS_PER_LOOK: usize = ROWS_PER_GROUP / 2;
 /// A file that is whole and has no name yet.
 pub(super) struct Made {
     pub(super) partition: Partition,
+    /// Where it is; nowhere when it was only counted.
     pub(super) file: PathBuf,
     pub(super) name: String,
     pub(super) bytes: u64,
+    pub(super) rows: usize,
+    /// The first time in it.
+    pub(super) begin: i64,
+}
+
+/// Where files are made.
+pub(super) enum Place<'a> {
+    /// In the staging folder.
+    Staging(&'a mut Staging),
+    /// Nowhere: they are only counted.
+    Nowhere(&'a Path),
+}
+
+impl Place<'_> {
+    /// A name for a new file.
+    fn file(&mut self) -> Option<PathBuf> {
+        match self {
+            Self::Staging(staging) => Some(staging.file()),
+            Self::Nowhere(_) => None,
+        }
+    }
+
+    fn root(&self) -> &Path {
+        match self {
+            Self::Staging(staging) => staging.root(),
+            Self::Nowhere(root) => root,
+        }
+    }
+
+    /// The file without readings in the partition of types.
+    pub(super) fn types(&mut self, partition: Partition, keys: &[Key]) -> Result<Made> {
+        let format = Format::new(&Schema::empty(), keys);
+        let part = Part::begin(self.file(), &format, 0);
+        let made = part.and_then(|part| part.finish(partition));
+        let made = made.map_err(|error| cannot_write(self.root(), &error))?;
+        Ok(Made {
+            name: TYPES.to_owned(),
+            ..made
+        })
+    }
 }
 
 /// The new readings of a stream, on their way into files.
 pub(super) struct Adding<'a> {
     op: &'a Op,
-    staging: &'a mut Staging,
+    place: Place<'a>,
     known: &'a mut Known,
     keys: &'a [Key],
     format: Format,
@@ -60,14 +105,14 @@ impl<'a> Adding<'a> {
     /// Adds readings of a stream with this schema.
     pub(super) fn new(
         op: &'a Op,
-        staging: &'a mut Staging,
+        place: Place<'a>,
         known: &'a mut Known,
         keys: &'a [Key],
         format: Format,
     ) -> Self {
         Self {
             op,
-            staging,
+            place,
             known,
             keys,
             format,
@@ -128,8 +173,8 @@ impl<'a> Adding<'a> {
 
     /// Writes what waits for a partition as a row group.
     fn write(&mut self, partition: Partition, waiting: &Waiting) -> Result<()> {
-        let file = self.staging.file();
-        let failed = |error: ParquetError| cannot_write(self.staging.root(), &error);
+        let file = self.place.file();
+        let failed = |error: ParquetError| cannot_write(self.place.root(), &error);
         let mut part = match self.parts.remove(&partition) {
             Some(part) => part,
             None => Part::begin(file, &self.format, waiting.rows).map_err(failed)?,
@@ -152,7 +197,7 @@ impl<'a> Adding<'a> {
         for (partition, part) in std::mem::take(&mut self.parts) {
             self.go_on()?;
             let part = part.finish(partition);
-            made.push(part.map_err(|error| cannot_write(self.staging.root(), &error))?);
+            made.push(part.map_err(|error| cannot_write(self.place.root(), &error))?);
         }
         Ok(made)
     }
@@ -195,29 +240,36 @@ pub(super) fn only(batch: &RecordBatch, chosen: &BooleanArray) -> Result<RecordB
 pub(super) struct Part {
     writer: ArrowWriter<Resting>,
     ids: XxHash3_128,
+    rows: usize,
+    begin: i64,
 }
 
 impl Part {
-    /// Begins a file that will have about so many rows.
+    /// Begins a file that will have about so many rows; without a path it is only counted.
     pub(super) fn begin(
-        path: PathBuf,
+        path: Option<PathBuf>,
         format: &Format,
         rows: usize,
     ) -> parquet::errors::Result<Self> {
         let file = Resting {
-            file: Some(disk::create(&path)?),
+            file: path.as_deref().map(disk::create).transpose()?,
             path,
             bytes: 0,
         };
         Ok(Self {
             writer: format.begin(file, rows)?,
             ids: XxHash3_128::new(),
+            rows: 0,
+            begin: i64::MAX,
         })
     }
 
     /// Adds rows.
     pub(super) fn write(&mut self, rows: &RecordBatch) -> Result<parquet::errors::Result<()>> {
         let ids = Texts::of(rows, ID)?;
+        let times: &TimestampMicrosecondArray = typed(rows, TIME)?;
+        self.rows += rows.num_rows();
+        self.begin = times.values().iter().copied().fold(self.begin, i64::min);
         for row in 0..ids.len() {
             self.ids.write(ids.get(row).unwrap_or_default().as_bytes());
             self.ids.write(b"\n");
@@ -241,37 +293,44 @@ impl Part {
             self.ids.finish_128(),
             crate::layout::ENDING
         );
+        let (rows, begin) = (self.rows, self.begin);
         let mut file = self.writer.into_inner()?;
-        disk::sync(file.open()?)?;
+        if let Some(file) = file.open()? {
+            disk::sync(file)?;
+        }
         Ok(Made {
             partition,
             name,
             bytes: file.bytes,
-            file: file.path,
+            file: file.path.unwrap_or_default(),
+            rows,
+            begin,
         })
     }
 }
 
-/// A file that is opened when something is written to it.
+/// A file that is opened when something is written to it; without a path it is only counted.
 struct Resting {
-    path: PathBuf,
+    path: Option<PathBuf>,
     file: Option<File>,
     bytes: u64,
 }
 
 impl Resting {
-    fn open(&mut self) -> io::Result<&mut File> {
-        let file = match self.file.take() {
-            Some(file) => file,
-            None => disk::append(&self.path)?,
-        };
-        Ok(self.file.insert(file))
+    fn open(&mut self) -> io::Result<Option<&mut File>> {
+        if let (None, Some(path)) = (&self.file, &self.path) {
+            self.file = Some(disk::append(path)?);
+        }
+        Ok(self.file.as_mut())
     }
 }
 
 impl Write for Resting {
     fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
-        let written = disk::write(self.open()?, bytes)?;
+        let written = match self.open()? {
+            Some(file) => disk::write(file, bytes)?,
+            None => bytes.len(),
+        };
         self.bytes += written as u64;
         Ok(written)
     }

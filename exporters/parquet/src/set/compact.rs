@@ -22,7 +22,8 @@ use parquet::arrow::arrow_reader::{
 
 use super::add::{Made, Part, cannot_write};
 use super::disk;
-use super::folder;
+use super::folder::{self, DataFile};
+use super::held::Held;
 use super::settle::Note;
 use super::staging::Staging;
 use crate::encode::{Format, ID, KEY, ROWS_PER_GROUP, TIME};
@@ -52,26 +53,21 @@ struct Small {
     metadata: HashMap<String, String>,
 }
 
-/// Merges the small files of every partition.
+/// Merges the small files of every partition that nobody holds.
 ///
 /// # Errors
 /// When a file cannot be read, or the disk cannot do it; every reading is still there once then.
-pub(super) fn compact(op: &Op, staging: &mut Staging) -> Result<Merged> {
-    let merged = merge_all(op, staging);
+pub(super) fn compact(op: &Op, staging: &mut Staging, held: &Held) -> Result<Merged> {
+    let merged = merge_all(op, staging, held);
     let settled = staging.settle(Some(op));
     merged.and_then(|merged| settled.map(|()| merged))
 }
 
-fn merge_all(op: &Op, staging: &mut Staging) -> Result<Merged> {
+fn merge_all(op: &Op, staging: &mut Staging, held: &Held) -> Result<Merged> {
     let root = staging.root().to_owned();
     let files = folder::files(&root)?;
     let keys = folder::keys(&root, &files)?.unwrap_or_default();
-    let mut partitions: BTreeMap<Partition, Vec<String>> = BTreeMap::new();
-    for file in files {
-        if let Ok(name) = file.name.into_string() {
-            partitions.entry(file.partition).or_default().push(name);
-        }
-    }
+    let partitions = by_partition(files);
     let mut merged = Merged::default();
     let all = partitions.len() as u64;
     for (done, (partition, names)) in partitions.iter().enumerate() {
@@ -81,6 +77,7 @@ fn merge_all(op: &Op, staging: &mut Staging) -> Result<Merged> {
             let one = Merge {
                 op,
                 staging,
+                held,
                 root: &root,
                 partition,
             };
@@ -90,10 +87,91 @@ fn merge_all(op: &Op, staging: &mut Staging) -> Result<Merged> {
     Ok(merged)
 }
 
+/// How many files would be merged, and into how many, once these are added; changes nothing.
+///
+/// # Errors
+/// When a file cannot be read.
+pub(super) fn outlook(
+    root: &Path,
+    files: Vec<DataFile>,
+    made: &[Made],
+    held: &Held,
+) -> Result<(usize, usize)> {
+    let keys = folder::keys(root, &files)?.unwrap_or_default();
+    let format = Format::new(&Schema::empty(), &keys);
+    let (mut from, mut into) = (0, 0);
+    for (partition, names) in by_partition(files) {
+        let folder = partition.folder(root);
+        if held.has(&folder) || !is_plain(&folder).is_ok_and(|plain| plain) {
+            continue;
+        }
+        let mut files = Vec::new();
+        for name in names {
+            files.extend(small(&folder, &name, &format)?);
+        }
+        let new = made.iter().filter(|one| one.partition == partition);
+        let new = new.filter(|one| (1..SMALL).contains(&one.rows));
+        files.extend(new.map(|one| Small {
+            name: one.name.clone(),
+            rows: one.rows,
+            begin: one.begin,
+            metadata: HashMap::new(),
+        }));
+        for group in groups(files) {
+            from += group.len();
+            into += 1;
+        }
+    }
+    Ok((from, into))
+}
+
+fn by_partition(files: Vec<DataFile>) -> BTreeMap<Partition, Vec<String>> {
+    let mut partitions: BTreeMap<Partition, Vec<String>> = BTreeMap::new();
+    for file in files {
+        if let Ok(name) = file.name.into_string() {
+            partitions.entry(file.partition).or_default().push(name);
+        }
+    }
+    partitions
+}
+
+/// Whether there is nothing in a folder that cannot be in two folders at once.
+fn is_plain(folder: &Path) -> io::Result<bool> {
+    let mut plain = fs::symlink_metadata(folder)?.is_dir();
+    for entry in fs::read_dir(folder)? {
+        plain &= entry?.file_type()?.is_file();
+    }
+    Ok(plain)
+}
+
+/// A file, when it is small and of ours.
+fn small(folder: &Path, name: &str, format: &Format) -> Result<Option<Small>> {
+    let unreadable = |error| unreadable(name, &error);
+    let file = File::open(folder.join(name)).map_err(|error| unreadable(error.into()))?;
+    let about = ArrowReaderMetadata::load(&file, ArrowReaderOptions::new());
+    let about = about.map_err(unreadable)?;
+    let metadata = about.metadata().file_metadata();
+    let rows = usize::try_from(metadata.num_rows()).unwrap_or(usize::MAX);
+    let ours = with_schema(format);
+    let ours = ArrowReaderMetadata::try_new(about.metadata().clone(), ours).is_ok();
+    let Some(begin) = super::known::begin(&about).filter(|_| ours) else {
+        return Ok(None);
+    };
+    let entries = metadata.key_value_metadata().into_iter().flatten();
+    let entries = entries.filter_map(|entry| Some((entry.key.clone(), entry.value.clone()?)));
+    Ok((1..SMALL).contains(&rows).then(|| Small {
+        name: name.to_owned(),
+        rows,
+        begin,
+        metadata: entries.collect(),
+    }))
+}
+
 /// The merging of one partition.
 struct Merge<'a> {
     op: &'a Op,
     staging: &'a mut Staging,
+    held: &'a Held,
     root: &'a Path,
     partition: &'a Partition,
 }
@@ -101,16 +179,22 @@ struct Merge<'a> {
 impl Merge<'_> {
     fn run(mut self, keys: &[Key], names: &[String], merged: &mut Merged) -> Result<()> {
         let format = Format::new(&Schema::empty(), keys);
-        let mut small = Vec::new();
+        let folder = self.partition.folder(self.root);
+        let mut files = Vec::new();
         for name in names {
-            small.extend(self.small(name, &format)?);
+            files.extend(small(&folder, name, &format)?);
         }
-        let groups = groups(small);
+        let groups = groups(files);
         if groups.is_empty() {
             return Ok(());
         }
-        if !self.is_plain().map_err(|error| self.failed(&error))? {
+        if !is_plain(&folder).map_err(|error| self.failed(&error))? {
             let text = "a folder that holds more than files is left as it is";
+            self.op.log(Level::Warn, "parquet", text);
+            return Ok(());
+        }
+        if self.held.has(&folder) {
+            let text = "small files are not merged in a folder that is mounted, or that this program works in: who holds it would see an empty folder from then on";
             self.op.log(Level::Warn, "parquet", text);
             return Ok(());
         }
@@ -123,40 +207,6 @@ impl Merge<'_> {
         merged.into += made.len();
         merged.bytes += made.iter().map(|one| one.bytes).sum::<u64>();
         self.swap(made, gone)
-    }
-
-    /// Whether there is nothing in the folder that cannot be in two folders at once.
-    fn is_plain(&self) -> io::Result<bool> {
-        let folder = self.partition.folder(self.root);
-        let mut plain = fs::symlink_metadata(&folder)?.is_dir();
-        for entry in fs::read_dir(folder)? {
-            plain &= entry?.file_type()?.is_file();
-        }
-        Ok(plain)
-    }
-
-    /// A file, when it is small and of ours.
-    fn small(&self, name: &str, format: &Format) -> Result<Option<Small>> {
-        let path = self.partition.folder(self.root).join(name);
-        let unreadable = |error| unreadable(name, &error);
-        let file = File::open(path).map_err(|error| unreadable(error.into()))?;
-        let about = ArrowReaderMetadata::load(&file, ArrowReaderOptions::new());
-        let about = about.map_err(unreadable)?;
-        let metadata = about.metadata().file_metadata();
-        let rows = usize::try_from(metadata.num_rows()).unwrap_or(usize::MAX);
-        let ours = with_schema(format);
-        let ours = ArrowReaderMetadata::try_new(about.metadata().clone(), ours).is_ok();
-        let Some(begin) = super::known::begin(&about).filter(|_| ours) else {
-            return Ok(None);
-        };
-        let entries = metadata.key_value_metadata().into_iter().flatten();
-        let entries = entries.filter_map(|entry| Some((entry.key.clone(), entry.value.clone()?)));
-        Ok((1..SMALL).contains(&rows).then(|| Small {
-            name: name.to_owned(),
-            rows,
-            begin,
-            metadata: entries.collect(),
-        }))
     }
 
     /// Makes one file of several.
@@ -179,7 +229,8 @@ impl Merge<'_> {
         let batches: Vec<&RecordBatch> = batches.iter().collect();
         let failed = |error| cannot_write(self.root, &error);
         let format = format.with_metadata(&common(group));
-        let mut part = Part::begin(self.staging.file(), &format, order.len()).map_err(failed)?;
+        let mut part =
+            Part::begin(Some(self.staging.file()), &format, order.len()).map_err(failed)?;
         for rows in order.chunks(ROWS_PER_WRITE) {
             self.op.check()?;
             part.write(&interleave_record_batch(&batches, rows)?)?

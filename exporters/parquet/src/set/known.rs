@@ -41,6 +41,8 @@ struct KnownFile {
     path: PathBuf,
     /// The times of each row group, once the file was looked at; none when it holds no readings.
     groups: Option<Vec<Span>>,
+    /// Whether it was seen to have no ids: it is none of this program's.
+    strange: bool,
 }
 
 impl Known {
@@ -53,7 +55,25 @@ impl Known {
 
     /// Adds a file, whether it is in the data set yet or not.
     pub(super) fn add(&mut self, path: PathBuf) {
-        self.files.push(KnownFile { path, groups: None });
+        self.files.push(KnownFile {
+            path,
+            groups: None,
+            strange: false,
+        });
+    }
+
+    /// A warning of files of somebody else, which readers take for readings as well.
+    pub(super) fn strangers(&self) -> Option<String> {
+        let mut strange = self.files.iter().filter(|file| file.strange);
+        let first = strange.next()?.path.file_name().unwrap_or_default();
+        let name = first.to_string_lossy();
+        let more = match strange.count() {
+            0 => String::new(),
+            more => format!(" (and {more} more)"),
+        };
+        Some(format!(
+            "`{name}`{more} of the data set has no `reading_id`: it is none of glucopipe's, and who reads the folder reads it too"
+        ))
     }
 
     /// For each batch which of its readings are not there.
@@ -115,6 +135,7 @@ impl KnownFile {
         if self.groups.is_none() {
             let about = self.open(PageIndexPolicy::Skip)?.1;
             let ours = column(about.metadata(), ID).is_some();
+            self.strange = !ours;
             self.groups = Some(if ours { spans(&about) } else { Vec::new() });
         }
         Ok(self.groups.as_deref().unwrap_or_default())

@@ -116,10 +116,10 @@ impl Swap {
                     let name = entry?.file_name();
                     let (here, there) = (self.folder.join(&name), live.join(&name));
                     let merged = said.gone.iter().any(|gone| **gone == *name);
-                    if !swapped || merged || there.exists() || !live.is_dir() {
-                        disk::remove_file(&here)?;
-                    } else {
+                    if swapped && !merged && live.is_dir() && is_newer(&here, &there)? {
                         disk::rename(&here, &there)?;
+                    } else {
+                        disk::remove_file(&here)?;
                     }
                 }
                 disk::remove_folder(&self.folder)?;
@@ -127,6 +127,24 @@ impl Swap {
         }
         disk::remove_file(&self.note)
     }
+}
+
+/// Whether a file was put there at the last moment, by somebody else: there is none of its name in the other
+/// folder, or one that is older and not the same.
+fn is_newer(here: &Path, there: &Path) -> io::Result<bool> {
+    let about = fs::symlink_metadata(here)?;
+    let other = match fs::symlink_metadata(there) {
+        Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(true),
+        other => other?,
+    };
+    #[cfg(unix)]
+    {
+        use std::os::unix::fs::MetadataExt;
+        if (about.dev(), about.ino()) == (other.dev(), other.ino()) {
+            return Ok(false);
+        }
+    }
+    Ok(about.modified()? > other.modified()?)
 }
 
 /// How long ago a folder got the place that it has.

@@ -4,7 +4,9 @@ mod crash;
 mod reader;
 
 use std::fs;
+use std::sync::Arc;
 
+use glucopipe_sdk::arrow::datatypes::{DataType, Field, Schema};
 use glucopipe_sdk::testing::TestHost;
 
 use self::reader::{Seen, read};
@@ -333,6 +335,35 @@ fn other_files_in_the_folder_are_left_alone_and_broken_ones_named() {
 }
 
 #[test]
+fn a_file_of_somebody_else_is_warned_of() {
+    let home = Home::new(&[]);
+    fs::create_dir_all(home.root()).unwrap();
+    let schema = Schema::new(vec![Field::new("mine", DataType::Int64, true)]);
+    let theirs = home.root().join("theirs.parquet");
+    let file = fs::File::create(&theirs).unwrap();
+    let writer = parquet::arrow::ArrowWriter::try_new(file, Arc::new(schema), None).unwrap();
+    writer.close().unwrap();
+    let before = fs::read(&theirs).unwrap();
+
+    let stream = || Script::new(vec![Ok(batch_of(&rows("A", None, 0..3)))]);
+    let host = TestHost::new();
+    let set = DataSet {
+        root: home.root(),
+        keys: Vec::new(),
+        compact: false,
+    };
+    let seen = preview(&host.op(), &set, &mut stream()).unwrap();
+    let said = "`theirs.parquet` of the data set has no `reading_id`";
+    assert!(seen.lines[0].starts_with(said), "{:?}", seen.lines);
+    let mut sink = home.sink(false);
+    sink.write(&host.op(), &mut stream()).unwrap();
+    assert_eq!(sink.commit(&host.op()).unwrap().delivered, 3);
+    let log = host.log();
+    assert!(log.iter().any(|line| line.text.starts_with(said)));
+    assert_eq!(fs::read(&theirs).unwrap(), before);
+}
+
+#[test]
 fn small_files_are_merged_and_nothing_else_changes() {
     for keys in ALL_KEYS {
         let home = Home::new(keys);
@@ -398,6 +429,59 @@ fn merging_needs_a_data_set_and_a_folder_of_files_alone() {
     fs::remove_dir(home.root().join("notes")).unwrap();
     home.compact().unwrap();
     assert_eq!(home.count(), 1);
+}
+
+#[test]
+fn a_folder_that_somebody_holds_is_not_swapped() {
+    for (keys, left) in [(&[][..], 3), (&[Key::Year][..], 4)] {
+        let home = Home::new(keys);
+        for day in 0..3 {
+            home.add(&rows("A", None, [day, 400 + day]), 2, 0);
+        }
+        let seen = home.seen();
+        let host = TestHost::new();
+        let mut staging = Staging::open(&host.op(), &home.root()).unwrap();
+        let folder = match keys {
+            [] => staging.root().to_owned(),
+            _ => staging.root().join("year=2024"),
+        };
+        compact::compact(&host.op(), &mut staging, &Held::of(Some(folder), b"")).unwrap();
+        drop(staging);
+        assert_eq!((home.count(), home.seen()), (left, seen));
+        assert!(host.log().iter().any(|line| line.text.contains("works in")));
+    }
+}
+
+/// Somebody put a newer file in the place of theirs after it had got its second name.
+#[test]
+fn a_file_of_somebody_else_is_not_lost_in_a_swap() {
+    let home = Home::new(&[]);
+    for day in 0..3 {
+        home.add(&rows("A", None, [day]), 1, 0);
+    }
+    let theirs = home.root().join("README");
+    fs::write(&theirs, "first").unwrap();
+    let root = home.root();
+    let mut put = false;
+    disk::steps::watched(
+        move |_| {
+            let other = root.with_file_name(".lake.glucopipe");
+            let swaps = fs::read_dir(other).into_iter().flatten().flatten();
+            let linked = |swap: fs::DirEntry| swap.path().join("README").exists();
+            if !put && swaps.into_iter().any(linked) {
+                put = true;
+                let new = root.join("new");
+                fs::write(&new, "second").unwrap();
+                let later = std::time::SystemTime::now() + std::time::Duration::from_secs(60);
+                fs::File::open(&new).unwrap().set_modified(later).unwrap();
+                fs::rename(new, root.join("README")).unwrap();
+            }
+            true
+        },
+        || home.compact().unwrap(),
+    );
+    assert_eq!(home.count(), 1);
+    assert_eq!(fs::read(&theirs).unwrap(), b"second");
 }
 
 #[cfg(unix)]

@@ -7,6 +7,7 @@ use std::collections::BTreeSet;
 use std::fs::{self, File};
 use std::io::Write;
 use std::path::{Path, PathBuf};
+use std::time::Duration;
 
 use glucopipe_sdk::batch::Texts;
 use glucopipe_sdk::export::{self, Static};
@@ -73,7 +74,7 @@ impl Sink for Slot {
         Ok(())
     }
 
-    fn commit(&mut self, _: &Op) -> Result<CommitReport> {
+    fn commit(&mut self, op: &Op) -> Result<CommitReport> {
         let mood = fs::read_to_string(self.beside("mood")).unwrap_or_default();
         let mut words = mood.split_whitespace();
         let (mood, number) = (words.next().unwrap_or(""), words.next());
@@ -85,7 +86,7 @@ impl Sink for Slot {
         let all = self.ids.len();
         let (refused, taken, left) = match mood {
             "refuses" => (number.min(all), all, 0),
-            "leaves" => (0, all.saturating_sub(number), number.min(all)),
+            "leaves" | "holds" | "dawdles" => (0, all.saturating_sub(number), number.min(all)),
             _ => (0, all, 0),
         };
         let known = fs::read_to_string(&self.path).unwrap_or_default();
@@ -100,6 +101,9 @@ impl Sink for Slot {
             // As a power cut would: it is delivered, and nobody has been told.
             std::process::abort();
         }
+        while mood == "dawdles" && op.check().is_ok() {
+            std::thread::park_timeout(Duration::from_millis(10));
+        }
         let mut report = CommitReport {
             delivered: new.len() as u64,
             already_there: (taken - refused - new.len()) as u64,
@@ -112,7 +116,8 @@ impl Sink for Slot {
                 })
                 .collect(),
             pending: self.ids[all - left..].to_vec(),
-            problem: (left > 0).then(|| "the box is full".to_owned()),
+            problem: (mood == "leaves").then(|| "the box is full".to_owned()),
+            held: (mood == "holds").then(|| "they are for tomorrow".to_owned()),
             ..CommitReport::default()
         };
         match mood {

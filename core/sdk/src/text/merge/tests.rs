@@ -203,6 +203,21 @@ fn merge_writes_a_reading_once_however_often_it_comes() {
 }
 
 #[test]
+fn merge_moves_a_reading_whose_place_changed() {
+    let before = ["a 1 k1 old", "b 2 k2 old", "y 3 k3 mine", "d 9 k4 old"];
+    let (lines, report) = after(
+        Mode::Merge,
+        Some(&before),
+        &[&[A, D, ("b", 7, "k2", "new")]],
+    );
+    assert_eq!(
+        lines,
+        ["a 1 k1 new", "y 3 k3 mine", "d 4 k4 new", "b 7 k2 new"]
+    );
+    assert_eq!(report, (0, 3));
+}
+
+#[test]
 fn nothing_new_to_append_leaves_the_file_alone() {
     let home = tempfile::tempdir().unwrap();
     let path = file(&home, Some(&["a 1 k1 old"]));
@@ -400,5 +415,33 @@ proptest! {
         prop_assert_eq!(&found, &expected);
         let order: Vec<(i64, &str)> = lines.iter().map(|cells| (cells[1].parse().unwrap(), cells[2])).collect();
         prop_assert!(order.is_sorted());
+    }
+
+    #[test]
+    fn merging_the_same_readings_at_other_times_gives_each_once(
+        old in prop::collection::btree_map(0u8..12, 0i64..8, 0..12),
+        new in prop::collection::btree_map(0u8..12, 0i64..8, 0..12),
+    ) {
+        let home = tempfile::tempdir().unwrap();
+        let path = home.path().join("readings.txt");
+        let known = new.keys().filter(|id| old.contains_key(id)).count() as u64;
+        let mut expected: BTreeMap<String, i64> = BTreeMap::new();
+        for (given, there) in [(&old, 0), (&new, known)] {
+            let mut rows: Vec<_> = given.iter().map(|(id, time)| (*time, format!("k{id}"), id.to_string())).collect();
+            rows.sort();
+            let rows: Vec<Row<'_>> = rows.iter().map(|(time, key, id)| (&**id, *time, &**key, "v")).collect();
+            let report = write(&path, Mode::Merge, &[&rows]).unwrap();
+            prop_assert_eq!((report.delivered, report.already_there), (rows.len() as u64 - there, there));
+            expected.extend(given.iter().map(|(id, time)| (id.to_string(), *time)));
+        }
+        let text = fs::read_to_string(&path).unwrap();
+        let found: Vec<(i64, &str, &str)> = text.lines().skip(1).map(|line| {
+            let cells: Vec<&str> = line.split(' ').collect();
+            (cells[1].parse().unwrap(), cells[2], cells[0])
+        }).collect();
+        prop_assert!(found.is_sorted());
+        prop_assert_eq!(found.len(), expected.len());
+        let found: BTreeMap<String, i64> = found.iter().map(|row| (row.2.to_owned(), row.0)).collect();
+        prop_assert_eq!(found, expected);
     }
 }

@@ -146,6 +146,29 @@ fn the_canonical_form_exactly() {
     }
 }
 
+/// Six decimals, and a point where numbers have a comma, make a text of a time.
+#[test]
+fn plain_moments_are_whole_seconds() {
+    let fraction = moments(&[Some(MORNING + 123_456)]);
+    let columns = [("read_at", fraction.clone()), ("local_time", fraction)];
+    let batch = batch(1, Form::Words, &columns);
+    let names = ["local_time", "read_at"];
+    for (times, expected) in [
+        (
+            "iso",
+            "2024-03-01T07:15:00.123456,2024-03-01T07:15:00.123456Z\n",
+        ),
+        ("plain", "2024-03-01 07:15:00.123456,2024-03-01 07:15:00\n"),
+    ] {
+        let config = json!({ "path": "readings.csv", "times": times, "columns": names });
+        let config = serde_json::from_value(config).unwrap();
+        let mut format = Canonical::new(columns_of(&config).unwrap(), Dialect::of(&config));
+        let mut out = Vec::new();
+        format.rows(&batch, &mut out).unwrap();
+        assert_eq!(String::from_utf8(out).unwrap(), expected);
+    }
+}
+
 #[test]
 fn numbers_never_get_an_apostrophe() {
     let columns = [
