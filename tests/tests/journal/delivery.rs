@@ -61,6 +61,25 @@ fn a_file_never_shrinks() {
     home.verifies();
 }
 
+/// A source that names another meter has still read the one before: no file gets smaller, and what waits of the
+/// old one is sent.
+#[test]
+fn another_meter_in_a_source_drops_nothing_of_the_one_before() {
+    let home = Home::new();
+    home.pipeline(&format!("{METER}&serial=1000001"), "");
+    home.mood("fails");
+    assert_eq!(home.run(&["run"]).code, 1);
+    home.pipeline(&format!("{METER}&serial=1000002"), "");
+    assert_eq!(home.run(&["run"]).code, 1);
+    home.mood("");
+    assert_eq!(home.run(&["run"]).code, 0);
+    assert_eq!((home.sheet_ids().len(), home.box_ids().len()), (40, 40));
+    assert_eq!(home.box_ids(), home.sheet_ids());
+    let stats = home.run(&["journal", "stats", "--json"]).stdout;
+    let stats: serde_json::Value = serde_json::from_str(&stats).expect("JSON");
+    assert_eq!(stats["sinks"][1]["pending"], 0);
+}
+
 /// What a sink could not take waits in the journal, and the next run sends it, the meter being there or not.
 #[test]
 fn a_failed_sink_keeps_its_backlog_and_stops_nobody() {

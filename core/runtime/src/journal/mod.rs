@@ -158,14 +158,14 @@ impl Journal {
         self.read(|sqlite| keys(sqlite, sql, (serial, driver)))
     }
 
-    /// The meters that a source of a pipeline has read.
+    /// The meters that a source of a pipeline has read, whichever device it named at the time: what was
+    /// read from an earlier one is as much to be delivered.
     ///
     /// # Errors
     /// When the journal cannot be read.
-    pub fn meters_of(&self, source: &SourceKey) -> Result<Vec<MeterKey>, Problem> {
-        let sql = "SELECT meter FROM sources WHERE pipeline = ? AND source = ? AND device = ?";
-        let key = (&source.pipeline, &source.source, &source.device);
-        self.read(|sqlite| keys(sqlite, sql, key))
+    pub fn meters_of(&self, pipeline: &str, source: &str) -> Result<Vec<MeterKey>, Problem> {
+        let sql = "SELECT DISTINCT meter FROM sources WHERE pipeline = ? AND source = ?";
+        self.read(|sqlite| keys(sqlite, sql, (pipeline, source)))
     }
 
     /// All meters that were read over a real link, of one driver or of any, with their models.

@@ -21,7 +21,7 @@ fn a_read_comes_back_as_it_was_taken_in() {
     let stored = home.journal.load(recorded.session).unwrap();
     assert_eq!(stored.readings, batch);
     assert_eq!(stored.origin.device, session.device);
-    let meters = home.journal.meters_of(session.source.as_ref().unwrap());
+    let meters = home.journal.meters_of("/p.toml", "meter");
     assert_eq!(meters.unwrap(), [recorded.meter]);
     assert_eq!(
         home.journal.sessions(&[recorded.meter]).unwrap(),
@@ -190,10 +190,8 @@ fn meters_are_found_by_serial_and_by_source() {
         journal.meters_with_serial(Some("contour"), "H1").unwrap(),
         [0; 0]
     );
-    assert_eq!(
-        journal.meters_of(his.source.as_ref().unwrap()).unwrap(),
-        [b]
-    );
+    assert_eq!(journal.meters_of("/p.toml", "his").unwrap(), [b]);
+    assert_eq!(journal.meters_of("/other.toml", "his").unwrap(), [0; 0]);
     assert_eq!(
         journal.real_meters(None).unwrap(),
         [(a, "Verio".to_owned())]

@@ -153,7 +153,7 @@ impl Keep<'_> {
                 .collect(),
             _ => BTreeSet::new(),
         };
-        meters.extend(journal.meters_of(&self.key(source))?);
+        meters.extend(journal.meters_of(&self.pipeline, &source.name)?);
         if meters.is_empty() && self.replay.is_some() && matches!(source.selector, Selector::Any) {
             meters.extend(self.only_meter(driver, &source.name)?);
         }
