@@ -277,7 +277,7 @@ pub(crate) struct SetClock {
     /// What the meter shall show: `now`, or a local time as in 2026-05-30T18:05
     #[arg(default_value = "now", value_name = "WHEN")]
     pub(crate) when: String,
-    /// Keep what was read before in this journal, instead of the user's own
+    /// Keep what was read before in this journal, instead of that of the pipeline here or the user's own
     #[arg(long, value_name = "FILE")]
     pub(crate) journal: Option<PathBuf>,
     /// Do not ask
@@ -292,7 +292,7 @@ pub(crate) struct Erase {
     /// The serial of the meter, as `glucopipe info` shows it
     #[arg(long, value_name = "SERIAL")]
     pub(crate) serial: String,
-    /// Keep what was read before in this journal, instead of the user's own
+    /// Keep what was read before in this journal, instead of that of the pipeline here or the user's own
     #[arg(long, value_name = "FILE")]
     pub(crate) journal: Option<PathBuf>,
     /// Do not ask

@@ -74,7 +74,7 @@ fn set_clock(
     if let Some(exit) = confirm(context, set.yes, &question, "yes") {
         return Ok(exit);
     }
-    let kept = Kept::open(set.journal.as_deref())?;
+    let kept = Kept::open(context, set.journal.as_deref())?;
     let changed = change.set_clock(when, kept.keep())?;
     if let Some(after) = changed.after.device.clock {
         let before = changed.before.device.clock;
@@ -88,10 +88,11 @@ fn set_clock(
         let [before, after] = documents;
         context
             .output
-            .json(&json!({ "before": before, "after": after }));
+            .json(&json!({ "before": before, "after": after, "journal": kept.path().display().to_string() }));
     } else {
         show(context, false, &changed.after);
     }
+    kept.tell(context);
     Ok(Exit::Done)
 }
 

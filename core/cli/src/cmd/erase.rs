@@ -43,7 +43,7 @@ pub(super) fn erase(context: &Context, args: &Erase) -> Done {
         setup: &setup,
         serial: &args.serial,
     };
-    let kept = Kept::open(args.journal.as_deref())?;
+    let kept = Kept::open(context, args.journal.as_deref())?;
     let changed = match change.erase(kept.keep()) {
         Ok(changed) => changed,
         Err(problem) if problem.code == Code::CONFIG_UNKNOWN_PLUGIN => {
@@ -63,6 +63,7 @@ pub(super) fn erase(context: &Context, args: &Erase) -> Done {
             "serial": changed.before.device.serial,
             "erased": records,
             "left": changed.after.device.record_count,
+            "journal": kept.path().display().to_string(),
         }));
     } else {
         let line = format!(
@@ -72,5 +73,6 @@ pub(super) fn erase(context: &Context, args: &Erase) -> Done {
         );
         context.output.data(&format!("{line}\n"));
     }
+    kept.tell(context);
     Ok(Exit::Done)
 }

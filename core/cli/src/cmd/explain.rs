@@ -1,7 +1,6 @@
 //! `glucopipe explain`: a code, or one reading's whole life.
 
 use std::fmt::Write as _;
-use std::path::Path;
 
 use glucopipe_runtime::codes::{Code, all};
 use glucopipe_runtime::journal::{Journal, Life};
@@ -11,13 +10,13 @@ use glucopipe_runtime::run::trace::{Effect, Step, trace};
 use serde_json::{Value, json};
 
 use super::Done;
-use super::run::{default_journal, journal_path, open, pipeline_file, plan_or_report};
+use super::run::{
+    default_journal, journal_path, open, pipeline_file, pipeline_here, plan_or_report,
+};
 use crate::args::{Explain, Pipeline};
 use crate::context::Context;
 use crate::exit::Exit;
 
-/// The pipeline that is looked for when none is named.
-const PIPELINE: &str = "pipeline.toml";
 /// Bytes of a frame in one line.
 const FRAME_LINE: usize = 16;
 
@@ -57,7 +56,7 @@ fn is_reading_id(text: &str) -> bool {
 
 fn reading(context: &Context, args: &Explain, id: &str) -> Done {
     let file = args.pipeline.as_deref();
-    let found = file.or_else(|| Some(Path::new(PIPELINE)).filter(|path| path.exists()));
+    let found = file.or(pipeline_here());
     let mut planned = None;
     let mut place = None;
     if let Some(found) = found {

@@ -23,6 +23,9 @@ use crate::context::Context;
 use crate::exit::Exit;
 use crate::output::{count, offset};
 
+/// The pipeline that is looked for when none is named.
+const PIPELINE: &str = "pipeline.toml";
+
 /// A pipeline that was read, with the plugins it may use.
 pub(super) struct Opened {
     pub(super) loaded: Loaded,
@@ -132,6 +135,31 @@ pub(super) fn journal_path(loaded: &Loaded) -> Result<PathBuf, Problem> {
     let named = loaded.pipeline.journal.as_ref();
     let named = named.and_then(|journal| journal.path.clone());
     named.map_or_else(default_journal, Ok)
+}
+
+/// The pipeline that is meant when none is named, if there is one.
+pub(super) fn pipeline_here() -> Option<&'static Path> {
+    Some(Path::new(PIPELINE)).filter(|path| path.exists())
+}
+
+/// The journal of the pipeline here, else the user's.
+///
+/// # Errors
+/// When the pipeline cannot be read, so that nobody knows which journal is its own.
+pub(super) fn journal_here(context: &Context) -> Result<PathBuf, Problem> {
+    let Some(here) = pipeline_here() else {
+        return default_journal();
+    };
+    let pipeline = Pipeline {
+        pipeline: here.to_owned(),
+        set: Vec::new(),
+    };
+    let loaded = open(context, &pipeline)?.loaded;
+    let mut problems = loaded.problems().iter();
+    match problems.find(|problem| problem.severity == Severity::Error) {
+        Some(problem) => Err(problem.clone()),
+        None => journal_path(&loaded),
+    }
 }
 
 /// The journal of a user.
