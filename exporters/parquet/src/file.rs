@@ -1,4 +1,5 @@
-//! One file: begun at the first reading, named at the commit. Without readings nothing is written.
+//! One file: begun at the first reading, named at the commit. Without readings nothing is written, unless they are
+//! left out on purpose.
 
 use std::path::{Path, PathBuf};
 
@@ -7,7 +8,7 @@ use glucopipe_sdk::arrow::datatypes::Schema;
 use glucopipe_sdk::exporter::{CommitReport, Preview, Sink};
 use glucopipe_sdk::files::{WholeFile, check_target};
 use glucopipe_sdk::stream::Batches;
-use glucopipe_sdk::{Error, Op, Result, Status};
+use glucopipe_sdk::{Error, Op, Result, Status, schema};
 use parquet::arrow::ArrowWriter;
 use parquet::errors::ParquetError;
 
@@ -66,6 +67,12 @@ impl FileSink {
                 self.delivered += rows.num_rows() as u64;
                 tick(self.delivered)?;
             }
+        }
+        if part.is_none() && schema::is_emptied(&readings.schema()) {
+            part = Some(Box::new(Part::create(
+                self.target.clone(),
+                &readings.schema(),
+            )?));
         }
         self.state = match part {
             None => State::Fresh,
@@ -172,7 +179,7 @@ pub(crate) fn preview(op: &Op, target: &Path, readings: &mut dyn Batches) -> Res
         preview.report.delivered += batch.num_rows() as u64;
     }
     let (shown, rows) = (target.display(), preview.report.delivered);
-    if rows > 0 {
+    if rows > 0 || schema::is_emptied(&readings.schema()) {
         let does = if target.exists() { "replace" } else { "make" };
         preview
             .lines

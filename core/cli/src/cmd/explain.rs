@@ -81,7 +81,7 @@ fn reading(context: &Context, args: &Explain, id: &str) -> Done {
         Problem::error(Code::JOURNAL_UNKNOWN, title)
             .hint("the column `reading_id` of a file has the ids; `--path` names another journal")
     };
-    let mut journal = Journal::open_existing(&place)?.ok_or_else(unknown)?;
+    let mut journal = Journal::look(&place)?.ok_or_else(unknown)?;
     let life = journal.life(id)?.ok_or_else(unknown)?;
     let steps = match planned {
         None => None,
@@ -184,6 +184,7 @@ fn shown(life: &Life, steps: Option<&[Step]>) -> String {
         let what = match (&sink.told_at, &sink.refused) {
             (Some(at), None) => format!("acknowledged {at}"),
             (Some(at), Some(reason)) => format!("refused {at}: {reason}"),
+            (None, _) if sink.left_out => "left out by a transform".to_owned(),
             (None, _) => "not yet, or left out by a transform".to_owned(),
         };
         let (name, exporter, pipeline) = (&sink.sink, &sink.exporter, &sink.pipeline);

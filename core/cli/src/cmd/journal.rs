@@ -1,7 +1,7 @@
 //! `glucopipe journal`.
 
 use std::io::{IsTerminal, stdin};
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use glucopipe_runtime::journal::{Journal, Prunable, Stats, Upkept};
@@ -27,10 +27,24 @@ pub(super) fn journal(context: &Context, command: &args::Journal) -> Done {
     }
 }
 
-/// The journal, if there is one yet.
+/// The journal to look at, if there is one yet.
+fn looked(context: &Context, file: &JournalFile) -> Result<Option<Journal>, Problem> {
+    told(context, file, Journal::look)
+}
+
+/// The journal to change, if there is one yet.
 fn opened(context: &Context, file: &JournalFile) -> Result<Option<Journal>, Problem> {
+    told(context, file, Journal::open_existing)
+}
+
+/// What `open` finds; says when there is nothing.
+fn told(
+    context: &Context,
+    file: &JournalFile,
+    open: impl FnOnce(&Path) -> Result<Option<Journal>, Problem>,
+) -> Result<Option<Journal>, Problem> {
     let path = path(file)?;
-    let journal = Journal::open_existing(&path)?;
+    let journal = open(&path)?;
     if journal.is_none() {
         let place = path.display();
         context.output.note(&format!(
@@ -45,7 +59,7 @@ fn path(file: &JournalFile) -> Result<PathBuf, Problem> {
 }
 
 fn stats(context: &Context, args: &JournalStats) -> Done {
-    let stats = match opened(context, &args.file)? {
+    let stats = match looked(context, &args.file)? {
         Some(journal) => journal.stats()?,
         None if args.json => Stats::default(),
         None => return Ok(Exit::Done),
@@ -72,6 +86,7 @@ fn stats(context: &Context, args: &JournalStats) -> Done {
                 sink.exporter.clone(),
                 sink.acknowledged.to_string(),
                 sink.refused.to_string(),
+                sink.left_out.to_string(),
                 sink.pending.to_string(),
                 sink.pipeline.clone(),
             ]
@@ -83,6 +98,7 @@ fn stats(context: &Context, args: &JournalStats) -> Done {
             "EXPORTER",
             "ACKNOWLEDGED",
             "REFUSED",
+            "LEFT OUT",
             "NOT YET",
             "PIPELINE",
         ];
@@ -92,14 +108,14 @@ fn stats(context: &Context, args: &JournalStats) -> Done {
 }
 
 fn export(context: &Context, args: &JournalFile) -> Done {
-    if let Some(journal) = opened(context, args)? {
+    if let Some(journal) = looked(context, args)? {
         journal.export(|line| context.output.data(&format!("{line}\n")))?;
     }
     Ok(Exit::Done)
 }
 
 fn verify(context: &Context, args: &JournalStats) -> Done {
-    let found = match opened(context, &args.file)? {
+    let found = match looked(context, &args.file)? {
         Some(journal) => journal.verify()?,
         None if args.json => Upkept::default(),
         None => return Ok(Exit::Done),

@@ -22,7 +22,7 @@ pub(super) fn persons(context: &Context, args: &Persons) -> Done {
         Exit::Done => {}
         exit => return Ok(exit),
     }
-    let journal = Journal::open_existing(&journal_path(&opened.loaded)?)?;
+    let journal = Journal::look(&journal_path(&opened.loaded)?)?;
     let meters = match journal {
         Some(journal) => journal.meters(&pipeline_file(&args.pipeline.pipeline))?,
         None => Vec::new(),

@@ -36,14 +36,15 @@ pub struct SinkStats {
     pub pipeline: String,
     /// The exporter.
     pub exporter: String,
-    /// `everything` or `new`.
+    /// `everything`, `new` or `revised`.
     pub wants: String,
     /// Readings it took.
     pub acknowledged: u64,
     /// Readings it refused for good.
     pub refused: u64,
-    /// Readings of its meters that it has not answered for: those that wait, and those that a filter keeps
-    /// from it.
+    /// Readings that the transforms above it keep from it.
+    pub left_out: u64,
+    /// Readings of its meters that it has not answered for.
     pub pending: u64,
 }
 
@@ -56,10 +57,12 @@ pub struct Upkept {
     pub findings: Vec<String>,
 }
 
-/// Readings of settled sessions that a sink has not answered for.
+/// Readings of settled sessions that a sink has not answered for, and that are not left out.
 const OVERLOOKED: &str = "SELECT count(*) FROM settled JOIN readings USING (session) \
      WHERE NOT EXISTS (SELECT 1 FROM ledger WHERE ledger.sink = settled.sink \
-     AND ledger.reading = readings.reading)";
+     AND ledger.reading = readings.reading) \
+     AND NOT EXISTS (SELECT 1 FROM left_out WHERE left_out.sink = settled.sink \
+     AND left_out.reading = readings.reading)";
 /// Most findings that are told.
 const FINDINGS: usize = 100;
 
@@ -145,7 +148,10 @@ fn sinks(sqlite: &Connection) -> rusqlite::Result<Vec<SinkStats>> {
          (SELECT count(refused) FROM ledger WHERE ledger.sink = sinks.sink), \
          (SELECT count(*) FROM feeds JOIN sessions USING (meter) JOIN readings USING (session) \
          WHERE feeds.sink = sinks.sink AND NOT EXISTS (SELECT 1 FROM ledger \
-         WHERE ledger.sink = sinks.sink AND ledger.reading = readings.reading)) \
+         WHERE ledger.sink = sinks.sink AND ledger.reading = readings.reading) \
+         AND NOT EXISTS (SELECT 1 FROM left_out \
+         WHERE left_out.sink = sinks.sink AND left_out.reading = readings.reading)), \
+         (SELECT count(*) FROM left_out WHERE left_out.sink = sinks.sink) \
          FROM sinks ORDER BY sink",
     )?;
     let rows = statement.query_map([], |row| {
@@ -160,6 +166,7 @@ fn sinks(sqlite: &Connection) -> rusqlite::Result<Vec<SinkStats>> {
             wants: row.get(3)?,
             acknowledged: answered - refused,
             refused,
+            left_out: number(7)?,
             pending: number(6)?,
         })
     })?;
@@ -167,7 +174,7 @@ fn sinks(sqlite: &Connection) -> rusqlite::Result<Vec<SinkStats>> {
 }
 
 /// The tables of an export, in an order in which each comes after what it refers to.
-const TABLES: [&str; 10] = [
+const TABLES: [&str; 11] = [
     "meters",
     "sessions",
     "sources",
@@ -177,6 +184,7 @@ const TABLES: [&str; 10] = [
     "sinks",
     "feeds",
     "ledger",
+    "left_out",
     "events",
 ];
 

@@ -55,7 +55,9 @@ pub(super) struct Need {
     /// The sessions it is to be given readings of.
     pub(super) sessions: BTreeSet<i64>,
     /// Whether it is to be given no others of them than those pending.
-    only_pending: bool,
+    pub(super) only_pending: bool,
+    /// Whether what is left out on the way to it is left out for good.
+    pub(super) lasting: bool,
 }
 
 impl Need {
@@ -68,6 +70,7 @@ impl Need {
             renamed: HashMap::new(),
             sessions: BTreeSet::new(),
             only_pending: false,
+            lasting: false,
         }
     }
 
@@ -199,7 +202,8 @@ impl Keep<'_> {
         let destination = Destination {
             identity: sink.identity.clone(),
             exporter: sink.component.id.clone(),
-            snapshot,
+            wants: sink.wants,
+            way: Some(sink.way.text()),
             pipeline: self.pipeline.clone(),
             name: sink.name.clone(),
         };
@@ -231,6 +235,7 @@ impl Keep<'_> {
             renamed: HashMap::new(),
             sessions,
             only_pending: !snapshot,
+            lasting: sink.way.lasting,
         })
     }
 }

@@ -173,10 +173,16 @@ impl SinkJob {
     }
 
     /// What the exporter would do with the readings, after its own check.
-    fn preview(&self, readings: RecordBatch) -> Result<Vec<String>, Error> {
+    fn preview(&self, readings: RecordBatch, emptied: bool) -> Result<Vec<String>, Error> {
         let (component, op, config) = (&self.component, &self.op, &self.config);
         check_exporter(component, op, config)?;
-        let readings = Readings::new(readings, &self.pipeline, op.clone(), Arc::default());
+        let readings = Readings::new(
+            readings,
+            emptied,
+            &self.pipeline,
+            op.clone(),
+            Arc::default(),
+        );
         let seen = preview_export(component, op, config, Box::new(readings))?;
         Ok(seen.map(|seen| seen.lines).unwrap_or_default())
     }
@@ -189,11 +195,12 @@ impl SinkJob {
         let ordered = order(gathered)?;
         report.doubled = ordered.doubled;
         report.offered = ordered.readings.num_rows() as u64;
-        if report.offered == 0 && self.wants == Wants::New {
+        let emptied = report.offered == 0 && !gathered.is_empty();
+        if report.offered == 0 && self.wants != Wants::Everything {
             return Ok(None);
         }
         if self.dry_run {
-            let lines = self.preview(ordered.readings)?;
+            let lines = self.preview(ordered.readings, emptied)?;
             report.would = lines;
             return Ok(None);
         }
@@ -206,6 +213,7 @@ impl SinkJob {
         let all = ordered.readings.num_rows();
         let readings = Readings::new(
             ordered.readings,
+            emptied,
             &self.pipeline,
             self.op.clone(),
             taken.clone(),
@@ -270,6 +278,7 @@ struct Readings {
 impl Readings {
     fn new(
         readings: RecordBatch,
+        emptied: bool,
         pipeline: &str,
         op: Arc<Operation>,
         taken: Arc<AtomicUsize>,
@@ -277,6 +286,9 @@ impl Readings {
         let plain = schema::readings();
         let mut metadata = plain.metadata().clone();
         metadata.insert(PIPELINE_KEY.to_owned(), pipeline.to_owned());
+        if emptied {
+            metadata.insert(schema::EMPTIED_KEY.to_owned(), schema::EMPTIED.to_owned());
+        }
         let schema = Arc::new(Schema::new_with_metadata(plain.fields().clone(), metadata));
         Self {
             schema,

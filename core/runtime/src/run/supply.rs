@@ -292,7 +292,9 @@ impl Engine<'_> {
                     None => Ok(batch.clone()),
                 };
                 match rows {
-                    Ok(rows) if rows.num_rows() == 0 => {}
+                    // A snapshot is told that all of what is known is left out.
+                    Ok(rows)
+                        if rows.num_rows() == 0 && (need.only_pending || session.is_none()) => {}
                     // A sink that is gone has reported why.
                     Ok(rows) => drop(way.send(Delivery::Readings(rows))),
                     Err(error) => {

@@ -82,6 +82,21 @@ pub trait Transform: Send {
     /// When the batch is not of that schema, which is a bug of whoever made it.
     fn apply(&mut self, batch: RecordBatch, context: &ReadContext) -> Result<Outcome, Problem>;
 
+    /// Whether a reading that it leaves out now is left out by these keys at every later run.
+    fn lasting(&self) -> bool {
+        true
+    }
+
+    /// Whether it gives readings other ids.
+    fn renames(&self) -> bool {
+        false
+    }
+
+    /// Whether it goes by `[persons]`.
+    fn asks_persons(&self) -> bool {
+        false
+    }
+
     /// What the user should know of all reads together; asked once, when the last has passed.
     fn finish(&mut self) -> Vec<Problem> {
         Vec::new()
