@@ -149,6 +149,8 @@ pub(crate) enum Journal {
     Verify(JournalStats),
     /// Delete old readings that every sink has acknowledged
     Prune(JournalPrune),
+    /// Forget a sink that is not wanted any more, with what waits for it
+    Forget(JournalForget),
 }
 
 /// Which journal.
@@ -175,6 +177,18 @@ pub(crate) struct JournalPrune {
     /// Readings from before this local date
     #[arg(long, value_name = "DATE", value_parser = date)]
     pub(crate) before: chrono::NaiveDate,
+    /// Do not ask
+    #[arg(long)]
+    pub(crate) yes: bool,
+}
+
+#[derive(Debug, ClapArgs)]
+pub(crate) struct JournalForget {
+    /// The sink: its name, or its number in `glucopipe journal stats`
+    #[arg(value_name = "SINK")]
+    pub(crate) sink: String,
+    #[command(flatten)]
+    pub(crate) file: JournalFile,
     /// Do not ask
     #[arg(long)]
     pub(crate) yes: bool,

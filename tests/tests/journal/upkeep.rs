@@ -202,3 +202,45 @@ fn a_prune_keeps_what_is_nowhere_else_and_says_why() {
     }
     home.verifies();
 }
+
+/// A destination that is not wanted any more keeps nothing from being pruned once it is forgotten.
+#[test]
+fn a_sink_that_was_renamed_can_be_forgotten() {
+    let home = Home::new();
+    let pipeline = |path: &str, device: &str| {
+        home.workspace.write(
+            "pipeline.toml",
+            &format!(
+                "[sources.meter]\ndevice = \"{device}\"\n\
+                 [sinks.box]\nexporter = \"mailbox\"\ninputs = [\"meter\"]\npath = \"{path}\"\n"
+            ),
+        );
+    };
+    home.mood("fails");
+    pipeline("box.txt", METER);
+    assert_eq!(home.run(&["run"]).code, 6);
+    pipeline("post.txt", METER);
+    assert_eq!(home.run(&["run"]).code, 0);
+    pipeline("post.txt", &format!("{METER}&seed=7"));
+    assert_eq!(home.run(&["run"]).code, 0);
+    let prune = || home.run(&["journal", "prune", "--before", "2030-01-01", "--yes"]);
+    let blocked = "40 readings kept: a sink has not acknowledged them";
+    assert!(prune().stderr.contains(blocked));
+    for (arguments, code, words) in [
+        (&["nobody"][..], 2, "has no sink `nobody`"),
+        (&["box"], 2, "say which by its number: 1, 2"),
+        (&["1"], 2, "nobody is there to be asked"),
+        (&["1", "--yes"], 0, "`box` is forgotten"),
+    ] {
+        let forgotten = home.run(&[&["journal", "forget"], arguments].concat());
+        assert_eq!(forgotten.code, code, "{}", forgotten.stderr);
+        assert!(forgotten.stderr.contains(words), "{}", forgotten.stderr);
+    }
+    let pruned = prune();
+    assert!(
+        pruned.stderr.contains("20 readings deleted"),
+        "{}",
+        pruned.stderr
+    );
+    home.verifies();
+}

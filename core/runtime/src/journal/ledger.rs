@@ -137,6 +137,19 @@ impl Journal {
         })
     }
 
+    /// Forgets a sink, with all that it has answered.
+    ///
+    /// # Errors
+    /// When the journal cannot be written; nothing is forgotten then.
+    pub fn forget(&mut self, sink: SinkKey) -> Result<(), Problem> {
+        self.write(|transaction| {
+            for table in ["ledger", "left_out", "settled", "feeds", "sinks"] {
+                transaction.execute(&format!("DELETE FROM {table} WHERE sink = ?"), [sink])?;
+            }
+            Ok(())
+        })
+    }
+
     /// Notes readings that the way to a sink leaves out.
     ///
     /// # Errors

@@ -46,7 +46,7 @@ pub use self::prune::Prunable;
 pub use self::record::{Recorded, Session, SourceKey};
 use self::schema::Refusal;
 pub use self::turn::Turn;
-pub use self::upkeep::{Stats, Upkept};
+pub use self::upkeep::{SinkStats, Stats, Upkept};
 use crate::problem::Problem;
 
 /// How long another process may hold the file for one step.
@@ -187,6 +187,15 @@ impl Journal {
     /// The file, as it was named.
     pub fn path(&self) -> &Path {
         &self.path
+    }
+
+    /// A command on this journal, as it is to be typed.
+    pub fn command(&self, what: &str) -> String {
+        let own = default_path(|name| std::env::var_os(name));
+        if own.as_deref() == Some(self.path.as_path()) {
+            return format!("glucopipe journal {what}");
+        }
+        format!("glucopipe journal {what} --path {}", self.path.display())
     }
 
     /// A file beside it; `None` for a journal in memory.

@@ -6,7 +6,7 @@ use serde::Serialize;
 use serde_json::{Map, Value};
 
 use super::Journal;
-use super::ledger::count;
+use super::ledger::{SinkKey, count};
 use crate::problem::Problem;
 use crate::run::identity::reading_id;
 
@@ -30,6 +30,8 @@ pub struct Stats {
 /// What a destination has answered for.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 pub struct SinkStats {
+    /// Its number in the journal.
+    pub sink: SinkKey,
     /// Its name where it was last used.
     pub name: String,
     /// The pipeline file it was last used in.
@@ -85,21 +87,24 @@ impl Journal {
         })
     }
 
+    /// Checks the file alone; gives what is wrong, in words.
+    ///
+    /// # Errors
+    /// When the journal cannot be read at all.
+    pub fn check(&self) -> Result<Vec<String>, Problem> {
+        self.read(integrity)
+    }
+
     /// Checks the file, the references in it, and that every reading has the id of its record.
     ///
     /// # Errors
     /// When the journal cannot be read at all.
     pub fn verify(&self) -> Result<Upkept, Problem> {
         self.read(|sqlite| {
-            let mut upkept = Upkept::default();
-            let mut statement = sqlite.prepare("PRAGMA integrity_check")?;
-            let mut rows = statement.query([])?;
-            while let Some(row) = rows.next()? {
-                let found: String = row.get(0)?;
-                if found != "ok" {
-                    upkept.findings.push(found);
-                }
-            }
+            let mut upkept = Upkept {
+                readings: 0,
+                findings: integrity(sqlite)?,
+            };
             let mut statement = sqlite.prepare("PRAGMA foreign_key_check")?;
             let mut rows = statement.query([])?;
             while let Some(row) = rows.next()? {
@@ -120,6 +125,19 @@ impl Journal {
             Ok(upkept)
         })
     }
+}
+
+fn integrity(sqlite: &Connection) -> rusqlite::Result<Vec<String>> {
+    let mut findings = Vec::new();
+    let mut statement = sqlite.prepare("PRAGMA integrity_check")?;
+    let mut rows = statement.query([])?;
+    while let Some(row) = rows.next()? {
+        let found: String = row.get(0)?;
+        if found != "ok" {
+            findings.push(found);
+        }
+    }
+    Ok(findings)
 }
 
 fn check_ids(sqlite: &Connection, upkept: &mut Upkept) -> rusqlite::Result<()> {
@@ -151,8 +169,8 @@ fn sinks(sqlite: &Connection) -> rusqlite::Result<Vec<SinkStats>> {
          WHERE ledger.sink = sinks.sink AND ledger.reading = readings.reading) \
          AND NOT EXISTS (SELECT 1 FROM left_out \
          WHERE left_out.sink = sinks.sink AND left_out.reading = readings.reading)), \
-         (SELECT count(*) FROM left_out WHERE left_out.sink = sinks.sink) \
-         FROM sinks ORDER BY sink",
+         (SELECT count(*) FROM left_out WHERE left_out.sink = sinks.sink), \
+         sink FROM sinks ORDER BY sink",
     )?;
     let rows = statement.query_map([], |row| {
         let number = |index| -> rusqlite::Result<u64> {
@@ -160,6 +178,7 @@ fn sinks(sqlite: &Connection) -> rusqlite::Result<Vec<SinkStats>> {
         };
         let (answered, refused) = (number(4)?, number(5)?);
         Ok(SinkStats {
+            sink: row.get(8)?,
             name: row.get(0)?,
             pipeline: row.get(1)?,
             exporter: row.get(2)?,
