@@ -322,7 +322,9 @@ fn persons_are_listed_with_their_meters() {
     // Another pipeline of the same user has not read that meter, and does not ask for it.
     workspace.write(
         "other.toml",
-        &PIPELINE.replace("serials = []", "serials = [\"X-1\"]"),
+        &PIPELINE
+            .replace("serials = []", "serials = [\"X-1\"]")
+            .replace("serial=9000002", "serial=9000003"),
     );
     let other = workspace.run(&["persons", "other.toml"]);
     assert!(
@@ -330,6 +332,15 @@ fn persons_are_listed_with_their_meters() {
         "{}",
         other.stdout
     );
+    // One that delivers from it by its serial does, read by it or not.
+    let named = "[sources.other]\ndriver = \"contour\"\ndevice = \"serial:7413-9000002\"\n\
+                 [transforms.who]\ntype = \"person\"\ninputs = [\"other\"]\n[persons.Anna]\nserials = []\n\
+                 [sinks.sheet]\nexporter = \"csv\"\ninputs = [\"who\"]\npath = \"named.csv\"\n";
+    workspace.write("named.toml", named);
+    let replayed = workspace.run(&["replay", "named.toml"]);
+    assert!(replayed.stderr.contains("GP0604"), "{}", replayed.stderr);
+    let shown = workspace.run(&["persons", "named.toml"]);
+    assert!(shown.stdout.contains("7413-9000002"), "{}", shown.stdout);
     assert_eq!(
         workspace
             .run(&["persons", "--set", "persons.Ann.serials=7413-1000001"])

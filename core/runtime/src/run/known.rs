@@ -13,7 +13,7 @@ use glucopipe_sdk::exporter::Wants;
 use sha2::{Digest, Sha256};
 use uuid::Uuid;
 
-use super::plan::{PlannedSink, PlannedSource, PlannedTransform};
+use super::plan::{Plan, PlannedSink, PlannedSource, PlannedTransform};
 use super::sink::Fate;
 use crate::device::Selector;
 use crate::journal::{Destination, Journal, MeterKey, Pending, SinkKey, SourceKey};
@@ -161,6 +161,12 @@ impl Keep<'_> {
             meters.extend(self.only_meter(driver, &source.name)?);
         }
         Ok(meters)
+    }
+
+    /// The meters that the sources of a plan stand for, as far as that is known.
+    pub fn all_meters(&self, plan: &Plan) -> BTreeSet<MeterKey> {
+        let meters = plan.sources.iter().map(|source| self.meters(source));
+        meters.filter_map(Result::ok).flatten().collect()
     }
 
     /// For a pipeline that has not read anything yet: the one meter it can mean.
