@@ -68,11 +68,11 @@ impl Kept {
     ///
     /// # Errors
     /// When there is none and none can be made, or the pipeline here does not say which one it is.
-    pub(super) fn open(context: &Context, named: Option<&Path>) -> Result<Self, Problem> {
+    pub(super) fn open(named: Option<&Path>) -> Result<Self, Problem> {
         let kept = |problem: Problem| problem.kept("nothing was changed in the meter");
         let path = match named {
             Some(path) => path.to_owned(),
-            None => journal_here(context).map_err(kept)?,
+            None => journal_here().map_err(kept)?,
         };
         Journal::open(&path)?;
         Ok(Self(path))
@@ -112,7 +112,10 @@ impl Kept {
             )
             .at(Place::Named(path.display().to_string()))
             .kept("nothing was changed in the meter")
-            .hint("`glucopipe journal verify` looks for the reason"))
+            .hint(format!(
+                "`{}` looks for the reason",
+                journal.command("verify")
+            )))
         })
     }
 

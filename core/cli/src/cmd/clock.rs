@@ -74,7 +74,7 @@ fn set_clock(
     if let Some(exit) = confirm(context, set.yes, &question, "yes") {
         return Ok(exit);
     }
-    let kept = Kept::open(context, set.journal.as_deref())?;
+    let kept = Kept::open(set.journal.as_deref())?;
     let changed = change.set_clock(when, kept.keep())?;
     if let Some(after) = changed.after.device.clock {
         let before = changed.before.device.clock;

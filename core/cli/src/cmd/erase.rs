@@ -43,7 +43,7 @@ pub(super) fn erase(context: &Context, args: &Erase) -> Done {
         setup: &setup,
         serial: &args.serial,
     };
-    let kept = Kept::open(context, args.journal.as_deref())?;
+    let kept = Kept::open(args.journal.as_deref())?;
     let changed = match change.erase(kept.keep()) {
         Ok(changed) => changed,
         Err(problem) if problem.code == Code::CONFIG_UNKNOWN_PLUGIN => {

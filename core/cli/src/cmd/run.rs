@@ -32,15 +32,20 @@ pub(super) struct Opened {
     pub(super) registry: Registry,
 }
 
-/// Reads a pipeline file and finds its plugin folders.
-pub(super) fn open(context: &Context, args: &Pipeline) -> Result<Opened, Problem> {
+/// Reads a pipeline file.
+fn read(args: &Pipeline) -> Result<Loaded, Problem> {
     let text = read_text(&args.pipeline).map_err(|problem| *problem)?;
-    let mut loaded = load(LoadRequest {
+    Ok(load(LoadRequest {
         file: args.pipeline.display().to_string(),
         text,
         overrides: args.set.clone(),
         environment: std::env::vars_os().collect(),
-    });
+    }))
+}
+
+/// Reads a pipeline file and finds its plugin folders.
+pub(super) fn open(context: &Context, args: &Pipeline) -> Result<Opened, Problem> {
+    let mut loaded = read(args)?;
     let mut folders = loaded.pipeline.plugins.path.clone();
     if !folders.is_empty()
         && let Err(problem) = may_name_folders(&args.pipeline)
@@ -146,7 +151,7 @@ pub(super) fn pipeline_here() -> Option<&'static Path> {
 ///
 /// # Errors
 /// When the pipeline cannot be read, so that nobody knows which journal is its own.
-pub(super) fn journal_here(context: &Context) -> Result<PathBuf, Problem> {
+pub(super) fn journal_here() -> Result<PathBuf, Problem> {
     let Some(here) = pipeline_here() else {
         return default_journal();
     };
@@ -154,7 +159,7 @@ pub(super) fn journal_here(context: &Context) -> Result<PathBuf, Problem> {
         pipeline: here.to_owned(),
         set: Vec::new(),
     };
-    let loaded = open(context, &pipeline)?.loaded;
+    let loaded = read(&pipeline)?;
     let mut problems = loaded.problems().iter();
     match problems.find(|problem| problem.severity == Severity::Error) {
         Some(problem) => Err(problem.clone()),
