@@ -17,6 +17,8 @@ use crate::args::{Explain, Pipeline};
 use crate::context::Context;
 use crate::exit::Exit;
 
+/// Where a UUID has its version.
+const PLACE_OF_VERSION: usize = 14;
 /// Bytes of a frame in one line.
 const FRAME_LINE: usize = 16;
 
@@ -78,7 +80,14 @@ fn reading(context: &Context, args: &Explain, id: &str) -> Done {
     };
     let unknown = || {
         let title = format!("the journal `{}` has no reading {id}", place.display());
-        Problem::error(Code::JOURNAL_UNKNOWN, title)
+        let problem = Problem::error(Code::JOURNAL_UNKNOWN, title);
+        // `pseudonymise` alone gives ids of version 8.
+        if id.as_bytes().get(PLACE_OF_VERSION) == Some(&b'8') {
+            return problem
+                .cause("it is a pseudonym: nothing leads from it to the id that the journal has")
+                .hint("take the id from a file whose readings do not go through `pseudonymise`");
+        }
+        problem
             .hint("the column `reading_id` of a file has the ids; `--path` names another journal")
     };
     let mut journal = Journal::look(&place)?.ok_or_else(unknown)?;

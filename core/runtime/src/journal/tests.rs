@@ -522,6 +522,42 @@ fn a_preview_changes_nothing() {
     );
 }
 
+/// A full disk is told as what it is, and nothing of the read is kept.
+#[test]
+fn a_full_disk_loses_nothing_that_was_there() {
+    let mut home = home();
+    let session = session(SERIAL);
+    home.journal
+        .record(&session, &read(&session, &[(1, 93)]), &[])
+        .unwrap();
+    let pages = |journal: &Journal, name: &str| -> i64 {
+        let query = |row: &rusqlite::Row<'_>| row.get(0);
+        journal
+            .connection
+            .pragma_query_value(None, name, query)
+            .unwrap()
+    };
+    let most = pages(&home.journal, "page_count");
+    let limit = |journal: &Journal, most: i64| {
+        let set = journal
+            .connection
+            .pragma_update_and_check(None, "max_page_count", most, |_| Ok(()));
+        set.unwrap();
+    };
+    limit(&home.journal, most);
+    let many: Vec<(u64, u32)> = (1..=2000).map(|number| (number, 93)).collect();
+    let refused = home.journal.record(&session, &read(&session, &many), &[]);
+    let problem = refused.unwrap_err();
+    assert_eq!(problem.code, Code::JOURNAL_WRITE);
+    assert_eq!(problem.hint.as_deref(), Some("make room on its disk"));
+    assert_eq!(home.journal.stats().unwrap().readings, 1);
+    assert_eq!(home.journal.stats().unwrap().sessions, 1);
+    limit(&home.journal, most + 10_000);
+    let kept = home.journal.record(&session, &read(&session, &many), &[]);
+    assert_eq!(kept.unwrap().new, 1999);
+    assert_eq!(home.journal.verify().unwrap().findings, [""; 0]);
+}
+
 #[test]
 fn one_delivers_at_a_time() {
     let home = home();

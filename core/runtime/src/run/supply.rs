@@ -13,7 +13,7 @@ use super::sink::{Delivery, Fate};
 use super::source::Came;
 use crate::device::Selector;
 use crate::host::LogLine;
-use crate::journal::{MeterKey, Recorded, Turn};
+use crate::journal::{Journal, MeterKey, Recorded, Turn};
 use crate::problem::{Code, Problem};
 use crate::transform::ReadContext;
 
@@ -58,7 +58,7 @@ impl Engine<'_> {
                     report.new = done.new;
                     self.flow
                         .warnings
-                        .extend(conflict(&source.name, done.conflicts));
+                        .extend(conflict(&source.name, done.conflicts, keep.journal));
                     recorded = Some(done);
                 }
                 Err(problem) => {
@@ -324,7 +324,7 @@ impl Engine<'_> {
     }
 }
 
-fn conflict(source: &str, count: u64) -> Option<Problem> {
+fn conflict(source: &str, count: u64, journal: &Journal) -> Option<Problem> {
     let readings = match count {
         0 => return None,
         1 => "1 reading has".to_owned(),
@@ -334,6 +334,9 @@ fn conflict(source: &str, count: u64) -> Option<Problem> {
     let problem = Problem::warning(Code::JOURNAL_CONFLICT, title)
         .cause("the meter gave another value, time or marker under the same key")
         .kept("the journal keeps both, and sinks get what was read first")
-        .hint("`glucopipe journal export` shows them as `conflicts`");
+        .hint(format!(
+            "`{}` shows them as `conflicts`",
+            journal.command("export")
+        ));
     Some(problem)
 }
