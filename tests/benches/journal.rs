@@ -12,6 +12,7 @@ use glucopipe_runtime::problem::Problem;
 use glucopipe_runtime::run::intake::{Intake, Origin};
 use glucopipe_sdk::batch::{BatchBuilder, Texts};
 use glucopipe_sdk::driver::DeviceInfo;
+use glucopipe_sdk::exporter::Wants;
 use glucopipe_sdk::reading::{
     Concentration, Identity, Measurement, MgPerDl, Ranged, Reading, Verbatim,
 };
@@ -28,7 +29,8 @@ fn main() -> Result<(), Problem> {
     let sink = Destination {
         identity: "a destination".into(),
         exporter: "csv".into(),
-        snapshot: false,
+        wants: Wants::New,
+        way: None,
         pipeline: "pipeline.toml".into(),
         name: "sheet".into(),
     };

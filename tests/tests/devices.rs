@@ -77,6 +77,13 @@ fn doctor_looks_without_a_meter() {
         return;
     }
     assert_eq!(finished.code, 0, "{}", finished.stderr);
+    for line in [
+        "journal.db: none yet",
+        "time zone UTC: this computer is 0 min",
+    ] {
+        assert!(finished.stdout.contains(line), "{}", finished.stdout);
+    }
+    assert!(!workspace.path().join("state").exists());
     assert!(
         finished.stdout.contains(": driver verio\n"),
         "{}",
@@ -88,4 +95,36 @@ fn doctor_looks_without_a_meter() {
         finished.stderr.contains("this system shows no USB devices"),
         no_usb
     );
+}
+
+/// The doctor looks at the journal of the pipeline here, and changes nothing of it.
+#[cfg(unix)]
+#[test]
+fn doctor_looks_at_the_journal() {
+    use std::os::unix::fs::PermissionsExt;
+    let workspace = Workspace::new();
+    workspace.write(
+        "pipeline.toml",
+        "[sources.meter]\ndevice = \"virtual:contour-next-usb?records=20\"\n[sinks.sheet]\nexporter = \"csv\"\n\
+         inputs = [\"meter\"]\npath = \"sheet.csv\"\n[journal]\npath = \"kept/here.db\"\n",
+    );
+    assert_eq!(workspace.run(&["run"]).code, 0);
+    let path = workspace.path().join("kept/here.db");
+    let doctor = |code: i32, words: &str| {
+        let before = std::fs::read(&path).expect("a journal");
+        let finished = workspace.run(&["doctor"]);
+        let said = format!("{}{}", finished.stdout, finished.stderr);
+        assert!(said.contains(words), "{said}");
+        assert!(code == 0 || finished.code == code, "{said}");
+        assert_eq!(std::fs::read(&path).expect("a journal"), before);
+    };
+    doctor(0, "journal kept/here.db: version 2, whole\n");
+    std::fs::set_permissions(&path, std::fs::Permissions::from_mode(0o644)).expect("a mode");
+    doctor(1, "chmod 600 kept/here.db");
+    std::fs::set_permissions(&path, std::fs::Permissions::from_mode(0o600)).expect("a mode");
+    let mut bytes = std::fs::read(&path).expect("a journal");
+    let middle = bytes.len() / 2;
+    bytes[middle..middle + 8192].fill(0xa5);
+    std::fs::write(&path, bytes).expect("a journal");
+    doctor(1, "error[GP0705]");
 }

@@ -118,6 +118,70 @@ fn each_person_has_a_sink() {
     insta::assert_snapshot!(shown(&workspace, &finished));
 }
 
+/// A file of one person becomes empty when all that is in it turns out to be somebody else's; one of whose meters
+/// nothing is known stays.
+#[test]
+fn a_file_keeps_nothing_of_a_serial_that_was_moved() {
+    let one = |person: &str, name: &str, keys: &str| {
+        format!(
+            "[transforms.{name}]\ntype = \"filter\"\ninputs = [\"who\"]\npersons = [\"{person}\"]\n\
+             [sinks.{name}_file]\ninputs = [\"{name}\"]\n{keys}\n"
+        )
+    };
+    let anna = "[sinks.csv]\nexporter = \"csv\"\ninputs = [\"anna\"]\npath = \"anna.csv\"\n\
+                [sinks.jsonl]\nexporter = \"jsonl\"\ninputs = [\"anna\"]\npath = \"anna.jsonl\"\n";
+    let text = "[sources.hers]\ndevice = \"virtual:contour-next-usb?records=20&serial=1000001\"\n\
+                [persons.Anna]\nserials = [\"7413-1000001\"]\n[persons.Ben]\nserials = []\n\
+                [transforms.who]\ntype = \"person\"\ninputs = [\"hers\"]\n"
+        .to_owned()
+        + &one(
+            "Anna",
+            "anna",
+            "exporter = \"parquet\"\npath = \"anna.parquet\"",
+        )
+        + &one("Ben", "ben", "exporter = \"csv\"\npath = \"ben.csv\"")
+        + anna;
+    let workspace = with(&text);
+    workspace.write("ben.csv", "an old file\n");
+    assert_eq!(workspace.run(&["run"]).code, 0);
+    assert_eq!(sheet(&workspace, "anna.csv").rows.len(), 20);
+    let size = || {
+        let file = workspace.path().join("anna.parquet");
+        file.metadata().expect("a file").len()
+    };
+    let full = size();
+    let moved = text
+        .replace("serials = [\"7413-1000001\"]", "serials = []")
+        .replace(
+            "[persons.Ben]\nserials = []",
+            "[persons.Ben]\nserials = [\"7413-1000001\"]",
+        );
+    workspace.write("pipeline.toml", &moved);
+    let dry = workspace.run(&["run", "--dry-run"]);
+    assert!(
+        dry.stderr.contains("would replace anna.csv"),
+        "{}",
+        dry.stderr
+    );
+    let finished = workspace.run(&["run"]);
+    assert_eq!(finished.code, 0, "{}", finished.stderr);
+    assert!(
+        finished.stderr.contains("csv: 0 readings to anna.csv"),
+        "{}",
+        finished.stderr
+    );
+    assert_eq!(sheet(&workspace, "anna.csv").rows.len(), 0);
+    assert_eq!(workspace.read("anna.jsonl").as_deref(), Some(""));
+    assert!(size() < full);
+    assert_eq!(sheet(&workspace, "ben.csv").rows.len(), 20);
+    // Of a meter that never gave anything there is nothing to leave out.
+    let unread = moved.replace("records=20&serial=1000001", "records=0&serial=5");
+    workspace.write("unread.toml", &unread);
+    workspace.write("anna.csv", "by hand\n");
+    assert_eq!(workspace.run(&["run", "unread.toml"]).code, 0);
+    assert_eq!(workspace.read("anna.csv").as_deref(), Some("by hand\n"));
+}
+
 /// A meter of two people stops everything before a meter is read, and no message holds its serial.
 #[test]
 fn a_meter_of_two_people_is_refused() {
@@ -258,7 +322,9 @@ fn persons_are_listed_with_their_meters() {
     // Another pipeline of the same user has not read that meter, and does not ask for it.
     workspace.write(
         "other.toml",
-        &PIPELINE.replace("serials = []", "serials = [\"X-1\"]"),
+        &PIPELINE
+            .replace("serials = []", "serials = [\"X-1\"]")
+            .replace("serial=9000002", "serial=9000003"),
     );
     let other = workspace.run(&["persons", "other.toml"]);
     assert!(
@@ -266,6 +332,15 @@ fn persons_are_listed_with_their_meters() {
         "{}",
         other.stdout
     );
+    // One that delivers from it by its serial does, read by it or not.
+    let named = "[sources.other]\ndriver = \"contour\"\ndevice = \"serial:7413-9000002\"\n\
+                 [transforms.who]\ntype = \"person\"\ninputs = [\"other\"]\n[persons.Anna]\nserials = []\n\
+                 [sinks.sheet]\nexporter = \"csv\"\ninputs = [\"who\"]\npath = \"named.csv\"\n";
+    workspace.write("named.toml", named);
+    let replayed = workspace.run(&["replay", "named.toml"]);
+    assert!(replayed.stderr.contains("GP0604"), "{}", replayed.stderr);
+    let shown = workspace.run(&["persons", "named.toml"]);
+    assert!(shown.stdout.contains("7413-9000002"), "{}", shown.stdout);
     assert_eq!(
         workspace
             .run(&["persons", "--set", "persons.Ann.serials=7413-1000001"])

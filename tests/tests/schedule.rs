@@ -302,3 +302,17 @@ fn what_cannot_be_scheduled_is_refused() {
     }
     insta::assert_snapshot!(all);
 }
+
+/// A service of the system has no home unless it has a user, so the unit says where the journal is.
+#[test]
+fn a_service_of_the_system_finds_its_journal() {
+    let workspace = with(PIPELINE);
+    let mut command = workspace.command(&["schedule", "systemd", "--system", "--only", "service"]);
+    let home = workspace.path().display().to_string();
+    command.env_remove("XDG_STATE_HOME").env("HOME", &home);
+    let finished = Running::start(&mut command).finish();
+    assert_eq!(finished.code, 0, "{}", finished.stderr);
+    let named = format!("journal.path={home}/.local/state/glucopipe/journal.db");
+    let text = &finished.stdout;
+    assert!(text.contains("\nUser=") || text.contains(&named), "{text}");
+}

@@ -84,7 +84,7 @@ fn a_dry_run_says_what_would_be_written() {
     let before = workspace.read("out/sheet.csv");
     let text = would(&run(&workspace, 8, &dry)).to_string();
     assert!(
-        text.contains("would add to out/sheet.csv: 8 readings, 5 there already; "),
+        text.contains("would add to out/sheet.csv: 8 readings; "),
         "{text}"
     );
     assert_eq!(workspace.read("out/sheet.csv"), before);

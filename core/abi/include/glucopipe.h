@@ -353,6 +353,9 @@ typedef struct gp_driver {
  * by its reading_id and counts it as already_there. */
 #define GP_WANTS_EVERYTHING 1u /* at each run all that is known: what is written is a snapshot */
 #define GP_WANTS_NEW 2u        /* what was not acknowledged yet: what is written adds to what is there */
+/* The same, and all of it again when the transforms above the sink have changed: what comes takes the place of
+ * what is there under the same reading_id. A host that does not know it gives everything. */
+#define GP_WANTS_REVISED 3u
 
 /* check, wants and preview may be NULL; all others are required. */
 typedef struct gp_exporter {
@@ -363,7 +366,9 @@ typedef struct gp_exporter {
   /* [serial] Ends the sink; without a successful commit everything written is discarded. NULL is allowed. */
   void(GP_CALL* close)(gp_sink*);
   /* [serial] Takes *in over and has released it on return, on failure too. May be called again. Rows come
-   * ordered by local_time, then record_key, and no reading_id comes twice. */
+   * ordered by local_time, then record_key, and no reading_id comes twice. A stream without rows is no reason to
+   * touch what is there, unless its schema has the metadata glucopipe.emptied: then transforms leave out all
+   * that is known, and a snapshot becomes empty. */
   gp_status(GP_CALL* write)(gp_sink*, const gp_op*, struct ArrowArrayStream* in, gp_error*);
   /* [serial] Makes everything written durable and visible, whole or not at all. *report is a JSON object the
    * caller releases: delivered, already_there, rejected, left_out, bytes (numbers), targets (array of texts),

@@ -68,6 +68,8 @@ constants! {
     GP_WANTS_EVERYTHING: u32 = 1;
     /// An exporter wants what it has not acknowledged yet.
     GP_WANTS_NEW: u32 = 2;
+    /// An exporter wants the same, and all of it again when the transforms above it have changed.
+    GP_WANTS_REVISED: u32 = 3;
     /// Link kind: HID reports.
     GP_LINK_HID: u32 = 1;
     /// Link kind: SCSI commands.

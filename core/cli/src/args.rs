@@ -149,6 +149,8 @@ pub(crate) enum Journal {
     Verify(JournalStats),
     /// Delete old readings that every sink has acknowledged
     Prune(JournalPrune),
+    /// Forget a sink that is not wanted any more, with what waits for it
+    Forget(JournalForget),
 }
 
 /// Which journal.
@@ -175,6 +177,18 @@ pub(crate) struct JournalPrune {
     /// Readings from before this local date
     #[arg(long, value_name = "DATE", value_parser = date)]
     pub(crate) before: chrono::NaiveDate,
+    /// Do not ask
+    #[arg(long)]
+    pub(crate) yes: bool,
+}
+
+#[derive(Debug, ClapArgs)]
+pub(crate) struct JournalForget {
+    /// The sink: its name, or its number in `glucopipe journal stats`
+    #[arg(value_name = "SINK")]
+    pub(crate) sink: String,
+    #[command(flatten)]
+    pub(crate) file: JournalFile,
     /// Do not ask
     #[arg(long)]
     pub(crate) yes: bool,
@@ -277,7 +291,7 @@ pub(crate) struct SetClock {
     /// What the meter shall show: `now`, or a local time as in 2026-05-30T18:05
     #[arg(default_value = "now", value_name = "WHEN")]
     pub(crate) when: String,
-    /// Keep what was read before in this journal, instead of the user's own
+    /// Keep what was read before in this journal, instead of that of the pipeline here or the user's own
     #[arg(long, value_name = "FILE")]
     pub(crate) journal: Option<PathBuf>,
     /// Do not ask
@@ -292,7 +306,7 @@ pub(crate) struct Erase {
     /// The serial of the meter, as `glucopipe info` shows it
     #[arg(long, value_name = "SERIAL")]
     pub(crate) serial: String,
-    /// Keep what was read before in this journal, instead of the user's own
+    /// Keep what was read before in this journal, instead of that of the pipeline here or the user's own
     #[arg(long, value_name = "FILE")]
     pub(crate) journal: Option<PathBuf>,
     /// Do not ask

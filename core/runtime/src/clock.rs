@@ -25,6 +25,14 @@ impl Clock {
         }
     }
 
+    /// Name of the zone of this computer, where the system has one.
+    pub fn zone(&self) -> Option<String> {
+        match self {
+            Self::System => iana_time_zone::get_timezone().ok(),
+            Self::Fixed(_) => Some("UTC".to_owned()),
+        }
+    }
+
     /// Civil time of an instant in the zone of this computer.
     pub fn local(&self, instant: DateTime<Utc>) -> NaiveDateTime {
         match self {

@@ -77,8 +77,12 @@ pub trait Exporter: 'static {
 pub enum Wants {
     /// At each run all that is known: a file that is written anew.
     Everything,
-    /// What the sink has not acknowledged yet: a file that is added to, an upload, a data set.
+    /// What the sink has not acknowledged yet: a file that is added to, a data set.
     New,
+    /// The same, and all of it again when the transforms above the sink have changed, because a reading may have
+    /// another `time`, `value` or `unit` by them: a destination that puts what comes in the place of what it has
+    /// under the same `reading_id`.
+    Revised,
 }
 
 /// An open destination; dropped without [`Sink::commit`], it discards what was written.

@@ -13,6 +13,11 @@ pub const SCHEMA_KEY: &str = "glucopipe.schema";
 pub const DEVICE_KEY: &str = "glucopipe.device";
 /// Metadata key that says where the unit of a field is.
 pub const UNIT_KEY: &str = "glucopipe.unit";
+/// Metadata of a stream for a snapshot that has no readings on purpose: transforms leave out all that is known, so
+/// what is there is to become empty. Without it no reading is no reason to touch what is there.
+pub const EMPTIED_KEY: &str = "glucopipe.emptied";
+/// Value of [`EMPTIED_KEY`].
+pub const EMPTIED: &str = "left out";
 /// Value of [`UNIT_KEY`] on the field `value`: in the column `unit`, row by row.
 pub const UNIT_IN_COLUMN: &str = "column:unit";
 
@@ -344,6 +349,11 @@ pub fn readings() -> SchemaRef {
         Arc::new(Schema::new_with_metadata(fields, metadata))
     });
     SCHEMA.clone()
+}
+
+/// Whether a stream with this schema empties what is there, see [`EMPTIED_KEY`].
+pub fn is_emptied(schema: &Schema) -> bool {
+    schema.metadata().contains_key(EMPTIED_KEY)
 }
 
 /// Schema of a driver's stream, with the device description as JSON.

@@ -51,7 +51,7 @@ fn what_it_wants_follows_from_the_mode() {
     for (mode, wants) in [
         ("replace", Wants::Everything),
         ("append", Wants::New),
-        ("merge", Wants::Everything),
+        ("merge", Wants::Revised),
     ] {
         let config = json!({ "path": "a.csv", "mode": mode, "profile": "excel" });
         assert_eq!(host.exporter_wants::<Csv>(&config).unwrap(), wants);

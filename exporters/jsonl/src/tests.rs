@@ -108,7 +108,7 @@ fn what_it_wants_follows_from_the_mode_and_needs_the_columns() {
     for (mode, wants) in [
         ("replace", Wants::Everything),
         ("append", Wants::New),
-        ("merge", Wants::Everything),
+        ("merge", Wants::Revised),
     ] {
         let config = json!({ "path": "a.jsonl", "mode": mode });
         assert_eq!(host.exporter_wants::<Jsonl>(&config).unwrap(), wants);

@@ -42,7 +42,7 @@ impl Exporter for Nightscout {
 
     fn wants(config: &Config) -> Result<Wants> {
         Settings::of(config.clone())?;
-        Ok(Wants::New)
+        Ok(Wants::Revised)
     }
 
     fn check(op: &Op, config: &Config) -> Result<Vec<String>> {

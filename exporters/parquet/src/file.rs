@@ -1,4 +1,5 @@
-//! One file: begun at the first reading, named at the commit. Without readings nothing is written.
+//! One file: begun at the first reading, named at the commit. Without readings nothing is written, unless they are
+//! left out on purpose.
 
 use std::io::{self, Write};
 use std::path::{Path, PathBuf};
@@ -8,7 +9,7 @@ use glucopipe_sdk::arrow::datatypes::Schema;
 use glucopipe_sdk::exporter::{CommitReport, Preview, Sink};
 use glucopipe_sdk::files::{WholeFile, check_target};
 use glucopipe_sdk::stream::Batches;
-use glucopipe_sdk::{Error, Op, Result, Status};
+use glucopipe_sdk::{Error, Op, Result, Status, schema};
 use parquet::arrow::ArrowWriter;
 use parquet::errors::ParquetError;
 
@@ -70,6 +71,9 @@ impl FileSink {
                 self.delivered += rows.num_rows() as u64;
                 tick(self.delivered)?;
             }
+        }
+        if part.is_none() && schema::is_emptied(&readings.schema()) {
+            part = Some(Box::new(self.begin(&readings.schema())?));
         }
         self.state = match part {
             None => State::Fresh,
@@ -209,12 +213,13 @@ impl Part {
 /// When it cannot be written, and when the stream ends in one.
 pub(crate) fn preview(op: &Op, target: &Path, readings: &mut dyn Batches) -> Result<Preview> {
     check_target(target)?;
+    let emptied = schema::is_emptied(&readings.schema());
     let mut sink = FileSink::new(target.to_owned());
     sink.dry = true;
     sink.write(op, readings)?;
     let report = sink.finish()?;
     let mut lines = Vec::new();
-    if report.delivered > 0 {
+    if report.delivered > 0 || emptied {
         let does = if target.exists() { "replace" } else { "make" };
         let readings = match report.delivered {
             1 => "1 reading".to_owned(),

@@ -112,6 +112,41 @@ fn a_pipeline_uploads_each_reading_once() {
     assert_eq!(documents[0], documents[2]);
 }
 
+/// A pipeline with another zone moves the documents that are there, each once, and doubles none.
+#[test]
+fn another_zone_moves_what_is_there() {
+    for keys in [BY_SECRET.to_owned(), format!("{BY_TOKEN}\napi = 3")] {
+        let site = Site::start();
+        let workspace = workspace(&site, &keys, "");
+        assert_eq!(report(&workspace, &[]).0, 0);
+        let athens = site.entries();
+        let berlin = ["--set", "transforms.local.timezone=Europe/Berlin"];
+        let (code, moved) = report(&workspace, &berlin);
+        assert_eq!(code, 0, "{moved:#}");
+        let entries = site.entries();
+        assert_eq!(entries.len(), athens.len());
+        let dates = |entries: &[serde_json::Map<String, Value>]| {
+            let pairs = entries.iter().map(|entry| {
+                let date = entry["date"].as_i64().expect("a number");
+                (entry["identifier"].to_string(), date)
+            });
+            pairs.collect::<std::collections::BTreeMap<String, i64>>()
+        };
+        let (before, after) = (dates(&athens), dates(&entries));
+        assert_eq!(before.len(), after.len());
+        let moves = before.iter().map(|(id, date)| after[id] - date);
+        let (moved, stayed): (Vec<i64>, Vec<i64>) = moves.partition(|by| *by == 3_600_000);
+        // In the two nights when clocks change, a time may be there twice, or not, in one of the zones.
+        assert!(
+            stayed.len() <= 2 && stayed.iter().all(|by| [0, 7_200_000].contains(by)),
+            "{stayed:?}"
+        );
+        assert!(moved.len() > 8);
+        let (_, again) = report(&workspace, &berlin);
+        assert_eq!(again["sinks"][0]["offered"], 0);
+    }
+}
+
 /// Some arrived before the site died: exit code 1, the rest waits, and the next run completes it.
 #[test]
 fn a_part_that_arrived_counts_and_the_rest_follows() {

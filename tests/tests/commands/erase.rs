@@ -37,6 +37,36 @@ fn a_meter_is_erased_once_the_journal_holds_its_records() {
     assert_eq!(noted.event, Event::Erased { records: 12 });
 }
 
+/// The records go where the pipeline here has its own, and the user is told where that is.
+#[test]
+fn the_records_are_kept_in_the_journal_of_the_pipeline() {
+    let workspace = Workspace::new();
+    let device = "virtual:verio-flex?records=12";
+    workspace.write(
+        "pipeline.toml",
+        &format!(
+            "[sources.meter]\ndevice = \"{device}\"\n[sinks.sheet]\nexporter = \"csv\"\n\
+             inputs = [\"meter\"]\npath = \"sheet.csv\"\n[journal]\npath = \"kept/here.db\"\n"
+        ),
+    );
+    let erased = erase(&workspace, device, &["--yes"]);
+    assert_eq!(erased.code, 0, "{}", erased.stderr);
+    assert!(erased.stderr.contains("kept/here.db"), "{}", erased.stderr);
+    assert!(!workspace.path().join("state").exists());
+    let set = workspace.run(&["clock", "set", "--yes", "--json", "--device", device]);
+    assert_eq!(set.code, 0, "{}", set.stderr);
+    assert_eq!(json(&set)["journal"], "kept/here.db");
+    assert!(!workspace.path().join("state").exists());
+    let replayed = workspace.run(&["replay"]);
+    assert_eq!(replayed.code, 0, "{}", replayed.stderr);
+    assert_eq!(workspace.read("sheet.csv").unwrap().lines().count(), 13);
+    // A pipeline that cannot be read does not say which journal is meant.
+    workspace.write("pipeline.toml", "[sources.meter\n");
+    let refused = erase(&workspace, device, &["--yes"]);
+    assert_eq!(refused.code, 3, "{}", refused.stderr);
+    assert!(refused.stderr.contains("nothing was changed in the meter"));
+}
+
 #[test]
 fn no_other_meter_is_erased() {
     let workspace = Workspace::new();

@@ -63,6 +63,79 @@ fn a_file_never_shrinks() {
     home.verifies();
 }
 
+/// A source that names another meter has still read the one before: no file gets smaller, and what waits of the
+/// old one is sent.
+#[test]
+fn another_meter_in_a_source_drops_nothing_of_the_one_before() {
+    let home = Home::new();
+    home.pipeline(&format!("{METER}&serial=1000001"), "");
+    home.mood("fails");
+    assert_eq!(home.run(&["run"]).code, 1);
+    home.pipeline(&format!("{METER}&serial=1000002"), "");
+    assert_eq!(home.run(&["run"]).code, 1);
+    home.mood("");
+    assert_eq!(home.run(&["run"]).code, 0);
+    assert_eq!((home.sheet_ids().len(), home.box_ids().len()), (40, 40));
+    assert_eq!(home.box_ids(), home.sheet_ids());
+    assert_eq!(stats(&home)["sinks"][1]["pending"], 0);
+}
+
+fn stats(home: &Home) -> Value {
+    let stats = home.run(&["journal", "stats", "--json"]).stdout;
+    serde_json::from_str(&stats).expect("JSON")
+}
+
+/// A destination that can put a reading in the place of what it has is given all again when the transforms above
+/// it have changed, with the meter or without; one that only adds is not.
+#[test]
+fn another_zone_comes_to_whoever_can_take_it() {
+    let home = Home::new();
+    let merged = "[sinks.merged]\nexporter = \"csv\"\ninputs = [\"local\"]\npath = \"merged.csv\"\n\
+                  mode = \"merge\"\n";
+    home.pipeline(METER, merged);
+    let berlin = ["--set", "transforms.local.timezone=Europe/Berlin"];
+    let rows = || home.workspace.read("merged.csv").expect("a file");
+    assert_eq!(home.run(&["run"]).code, 0);
+    let athens = rows();
+    let same = home.report(0, &["run"]);
+    assert_eq!(numbers(sink(&same, "merged")), [0, 0, 0, 0, 0]);
+    let dry = home.run(&[&["run", "--dry-run"], &berlin[..]].concat());
+    assert!(
+        dry.stderr.contains("merged: would be offered 20 readings"),
+        "{}",
+        dry.stderr
+    );
+    let away = home.report(7, &[&["run", "--set", NOBODY], &berlin[..]].concat());
+    assert_eq!(numbers(sink(&away, "merged")), [20, 0, 20, 0, 0]);
+    assert_eq!(numbers(sink(&away, "box")), [0, 0, 0, 0, 0]);
+    assert_eq!(rows().lines().count(), 21);
+    for (old, new) in athens.lines().zip(rows().lines()).skip(1) {
+        assert!(old != new && old.split(',').next() == new.split(',').next());
+    }
+    let again = home.report(0, &[&["run"], &berlin[..]].concat());
+    assert_eq!(numbers(sink(&again, "merged")), [0, 0, 0, 0, 0]);
+    assert_eq!(home.run(&["run"]).code, 0);
+    assert_eq!(rows(), athens, "and back");
+    home.verifies();
+}
+
+/// What a transform of somebody else leaves out is asked for again at every run: nobody knows what it goes by.
+/// So is what a span leaves out, which goes with the time.
+#[test]
+fn what_may_come_later_is_not_taken_for_left_out() {
+    let home = Home::new();
+    let span = "[transforms.old]\ntype = \"filter\"\ninputs = [\"local\"]\nuntil = \"245d\"\n\
+                [sinks.late]\nexporter = \"mailbox\"\ninputs = [\"old\"]\npath = \"late.txt\"\n";
+    home.pipeline(METER, span);
+    let first = home.report(0, &["run"]);
+    assert_eq!(stats(&home)["sinks"][2]["left_out"], 0);
+    let later = home.start_at("2027-11-01T12:00:00Z", &["replay"]).finish();
+    assert_eq!(later.code, 0, "{}", later.stderr);
+    assert!(numbers(sink(&first, "late"))[0] < 20, "{first}");
+    let late = home.workspace.read("late.txt").expect("a box");
+    assert_eq!(late.lines().count(), 20);
+}
+
 /// What a sink could not take waits in the journal, and the next run sends it, the meter being there or not.
 #[test]
 fn a_failed_sink_keeps_its_backlog_and_stops_nobody() {
@@ -228,13 +301,13 @@ fn refused_readings_are_kept_with_their_reason() {
         finished.stderr
     );
     let report = home.workspace.read("report.json").expect("a report");
-    let report: serde_json::Value = serde_json::from_str(&report).expect("JSON");
+    let report: Value = serde_json::from_str(&report).expect("JSON");
     assert_eq!(numbers(sink(&report, "box")), [20, 18, 0, 2, 0]);
     let rejected = home
         .workspace
         .read("state/glucopipe/rejected.jsonl")
         .expect("a file");
-    let rejected: Vec<serde_json::Value> = rejected
+    let rejected: Vec<Value> = rejected
         .lines()
         .map(|line| serde_json::from_str(line).expect("JSON"))
         .collect();
@@ -374,6 +447,10 @@ fn a_filter_keeps_readings_back_only_as_long_as_it_is_there() {
     assert!((1..20).contains(&passed), "{first}");
     let second = home.report(0, &["run"]);
     assert_eq!(numbers(sink(&second, "high")), [0, 0, 0, 0, 0]);
+    let high = stats(&home)["sinks"][2].clone();
+    assert_eq!(high["left_out"].as_u64(), Some(20 - passed));
+    assert_eq!(high["pending"], 0);
+    home.verifies();
     let open = ["run", "--set", "transforms.later.since=2020-01-01"];
     assert_eq!(
         numbers(sink(&home.report(0, &open), "high")),

@@ -165,3 +165,82 @@ fn a_prune_deletes_what_nobody_needs() {
     );
     assert_eq!(home.sheet_ids().len(), 60);
 }
+
+/// What a sink refused is in the journal alone; what a meter holds that was never read to its end, nobody knows.
+#[test]
+fn a_prune_keeps_what_is_nowhere_else_and_says_why() {
+    let home = Home::new();
+    let pipeline = |device: &str| {
+        home.workspace.write(
+            "pipeline.toml",
+            &format!(
+                "[sources.meter]\ndevice = \"{device}\"\n\
+                 [sinks.box]\nexporter = \"mailbox\"\ninputs = [\"meter\"]\npath = \"box.txt\"\n"
+            ),
+        );
+    };
+    let prune = || home.run(&["journal", "prune", "--before", "2030-01-01", "--yes"]);
+    pipeline(&format!("{METER}&fault=cut:12"));
+    assert_eq!(home.run(&["run"]).code, 1);
+    let kept = prune();
+    assert_eq!(kept.code, 0, "{}", kept.stderr);
+    let reason = "12 readings kept: no complete read of their meter since";
+    assert!(kept.stderr.contains(reason), "{}", kept.stderr);
+    home.mood("refuses 2");
+    pipeline(METER);
+    assert_eq!(home.run(&["run"]).code, 1);
+    home.mood("");
+    pipeline(&format!("{METER}&seed=7"));
+    assert_eq!(home.run(&["run"]).code, 0);
+    let kept = prune();
+    for words in [
+        "2 readings kept: a sink refused them",
+        "20 readings kept: the meter still holds them",
+        "18 readings deleted",
+    ] {
+        assert!(kept.stderr.contains(words), "{}", kept.stderr);
+    }
+    home.verifies();
+}
+
+/// A destination that is not wanted any more keeps nothing from being pruned once it is forgotten.
+#[test]
+fn a_sink_that_was_renamed_can_be_forgotten() {
+    let home = Home::new();
+    let pipeline = |path: &str, device: &str| {
+        home.workspace.write(
+            "pipeline.toml",
+            &format!(
+                "[sources.meter]\ndevice = \"{device}\"\n\
+                 [sinks.box]\nexporter = \"mailbox\"\ninputs = [\"meter\"]\npath = \"{path}\"\n"
+            ),
+        );
+    };
+    home.mood("fails");
+    pipeline("box.txt", METER);
+    assert_eq!(home.run(&["run"]).code, 6);
+    pipeline("post.txt", METER);
+    assert_eq!(home.run(&["run"]).code, 0);
+    pipeline("post.txt", &format!("{METER}&seed=7"));
+    assert_eq!(home.run(&["run"]).code, 0);
+    let prune = || home.run(&["journal", "prune", "--before", "2030-01-01", "--yes"]);
+    let blocked = "40 readings kept: a sink has not acknowledged them";
+    assert!(prune().stderr.contains(blocked));
+    for (arguments, code, words) in [
+        (&["nobody"][..], 2, "has no sink `nobody`"),
+        (&["box"], 2, "say which by its number: 1, 2"),
+        (&["1"], 2, "nobody is there to be asked"),
+        (&["1", "--yes"], 0, "`box` is forgotten"),
+    ] {
+        let forgotten = home.run(&[&["journal", "forget"], arguments].concat());
+        assert_eq!(forgotten.code, code, "{}", forgotten.stderr);
+        assert!(forgotten.stderr.contains(words), "{}", forgotten.stderr);
+    }
+    let pruned = prune();
+    assert!(
+        pruned.stderr.contains("20 readings deleted"),
+        "{}",
+        pruned.stderr
+    );
+    home.verifies();
+}

@@ -11,7 +11,7 @@ use glucopipe_runtime::problem::{Code, Place, Problem};
 use glucopipe_runtime::run::change::{Changed, Keeper, record_keys};
 use glucopipe_runtime::run::source::SourceRead;
 
-use super::run::default_journal;
+use super::run::journal_here;
 use crate::context::Context;
 use crate::exit::Exit;
 use crate::output::count;
@@ -64,14 +64,31 @@ fn read_answer(context: &Context) -> String {
 pub(super) struct Kept(PathBuf);
 
 impl Kept {
-    /// Opens the journal once, so that a bad one is known before the meter is asked.
+    /// Opens the journal once, so that a bad one is known before the meter is asked: the one that is named, or
+    /// that of the pipeline here, or the user's.
     ///
     /// # Errors
-    /// When there is none and none can be made.
+    /// When there is none and none can be made, or the pipeline here does not say which one it is.
     pub(super) fn open(named: Option<&Path>) -> Result<Self, Problem> {
-        let path = named.map_or_else(default_journal, |path| Ok(path.to_owned()))?;
+        let kept = |problem: Problem| problem.kept("nothing was changed in the meter");
+        let path = match named {
+            Some(path) => path.to_owned(),
+            None => journal_here().map_err(kept)?,
+        };
         Journal::open(&path)?;
         Ok(Self(path))
+    }
+
+    /// Where the records are.
+    pub(super) fn path(&self) -> &Path {
+        &self.0
+    }
+
+    /// Says where the records are.
+    pub(super) fn tell(&self, context: &Context) {
+        let place = self.0.display();
+        let line = format!("the records are in the journal {place}");
+        context.output.note(&line);
     }
 
     /// Commits a read to the journal, and sees that the journal holds all of it; then notes what was done.
@@ -110,7 +127,10 @@ fn keep(path: &Path, read: &SourceRead) -> Result<(), Problem> {
     )
     .at(Place::Named(path.display().to_string()))
     .kept("nothing was changed in the meter")
-    .hint("`glucopipe journal verify` looks for the reason"))
+    .hint(format!(
+        "`{}` looks for the reason",
+        journal.command("verify")
+    )))
 }
 
 /// How a change ended: one whose outcome could not be looked at is not done to the end.

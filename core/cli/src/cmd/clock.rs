@@ -89,10 +89,11 @@ fn set_clock(
         let after = after.map(|after| document(context, after));
         context
             .output
-            .json(&json!({ "before": before, "after": after }));
+            .json(&json!({ "before": before, "after": after, "journal": kept.path().display().to_string() }));
     } else if let Some(after) = &changed.after {
         show(context, false, after);
     }
+    kept.tell(context);
     Ok(exit_of(&changed))
 }
 

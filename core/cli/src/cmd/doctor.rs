@@ -1,17 +1,24 @@
 //! `glucopipe doctor`: what stands between this computer and its meters.
 
 use std::fmt::Write as _;
+use std::path::Path;
 
 use glucopipe_runtime::config::Component as Kind;
 use glucopipe_runtime::device::{Attached, surroundings, udev};
+use glucopipe_runtime::journal::Journal;
+use glucopipe_runtime::problem::{Code, Problem};
 use glucopipe_runtime::render::escape;
 
 use super::Done;
+use super::run::journal_here;
 use crate::args::Doctor;
 use crate::context::Context;
 use crate::exit::Exit;
 
-/// Looks at plugin folders, plugins and meters, or prints the udev rule.
+/// Most findings in a journal that are told.
+const FINDINGS: usize = 5;
+
+/// Looks at plugin folders, plugins, meters and the journal, or prints the udev rule.
 pub(super) fn doctor(context: &Context, args: &Doctor) -> Done {
     let registry = context.registry(&[]);
     if args.udev {
@@ -54,13 +61,100 @@ pub(super) fn doctor(context: &Context, args: &Doctor) -> Done {
     if meters.iter().any(is_closed) {
         advice().lines().for_each(|line| context.output.note(line));
     }
+    well &= journal(context);
     let now = context.clock.now();
     let zone = context.clock.local(now) - now.naive_utc();
+    let name = context.clock.zone().unwrap_or("without a name".to_owned());
     context.output.data(&format!(
-        "this computer is {} min east of UTC\n",
+        "time zone {}: this computer is {} min east of UTC\n",
+        escape(&name),
         zone.num_minutes()
     ));
     Ok(if well { Exit::Done } else { Exit::Partial })
+}
+
+/// Looks at the journal of the pipeline here, else the user's, and changes nothing; false when something is wrong.
+fn journal(context: &Context) -> bool {
+    let found = journal_here().and_then(|path| Ok((Journal::look(&path)?, path)));
+    let (journal, path) = match found {
+        Ok(found) => found,
+        Err(problem) => {
+            context.output.problem(&problem);
+            return false;
+        }
+    };
+    let shown = path.display().to_string();
+    let shown = escape(&shown);
+    let Some(journal) = journal else {
+        let line = format!("journal {shown}: none yet, the first run makes it\n");
+        context.output.data(&line);
+        return true;
+    };
+    let mut problems: Vec<Problem> = open_to_others(&path).into_iter().collect();
+    let version = Journal::versions(&path);
+    let state =
+        match journal
+            .check()
+            .and_then(|findings| Ok((findings, version?)))
+        {
+            Ok((findings, (found, ours))) => {
+                if !findings.is_empty() {
+                    let title = format!("the journal `{}` is damaged", path.display());
+                    let problem = Problem::error(Code::JOURNAL_DAMAGED, title);
+                    let told = findings.into_iter().take(FINDINGS);
+                    let problem = told.fold(problem, Problem::cause);
+                    problems.push(problem.hint(
+                        "keep a copy of it; `glucopipe explain GP0705` says what can be done",
+                    ));
+                }
+                match found == ours {
+                    true => format!("version {found}"),
+                    false => format!("version {found}, the next run brings it to {ours}"),
+                }
+            }
+            Err(problem) => {
+                problems.push(problem);
+                "unreadable".to_owned()
+            }
+        };
+    let word = if problems.is_empty() { ", whole" } else { "" };
+    context
+        .output
+        .data(&format!("journal {shown}: {state}{word}\n"));
+    for problem in &problems {
+        context.output.problem(problem);
+    }
+    problems.is_empty()
+}
+
+/// A journal that is somebody else's, or that others may read.
+fn open_to_others(path: &Path) -> Option<Problem> {
+    #[cfg(unix)]
+    {
+        use std::os::unix::fs::MetadataExt;
+        let found = path.metadata().ok()?;
+        let me = rustix::process::geteuid().as_raw();
+        let shown = path.display();
+        let problem = |title: String| Problem::error(Code::JOURNAL_OPEN, title);
+        if found.uid() != me {
+            let title = format!("the journal `{shown}` is not yours");
+            let cause = format!("it belongs to uid {}, and you are uid {me}", found.uid());
+            let hint = format!("run as its owner, or `sudo chown {me} {shown}`");
+            return Some(problem(title).cause(cause).hint(hint));
+        }
+        let mode = found.mode() & 0o777;
+        if mode & 0o077 != 0 {
+            let title = format!("the journal `{shown}` is open to others");
+            let cause = format!("its mode is {mode:04o}, and it holds readings");
+            return Some(
+                problem(title)
+                    .cause(cause)
+                    .hint(format!("chmod 600 {shown}")),
+            );
+        }
+    }
+    let _ = path;
+    None
 }
 
 /// A meter with its nodes, and what is missing for it to be opened.

@@ -53,6 +53,7 @@ pub(super) fn erase(context: &Context, args: &Erase) -> Done {
             "serial": changed.before.device.serial,
             "erased": records,
             "left": changed.after.as_ref().and_then(|after| after.device.record_count),
+            "journal": kept.path().display().to_string(),
         }));
     } else {
         let line = format!(
@@ -62,5 +63,6 @@ pub(super) fn erase(context: &Context, args: &Erase) -> Done {
         );
         context.output.data(&format!("{line}\n"));
     }
+    kept.tell(context);
     Ok(exit_of(&changed))
 }

@@ -1,7 +1,6 @@
 //! `glucopipe explain`: a code, or one reading's whole life.
 
 use std::fmt::Write as _;
-use std::path::Path;
 
 use glucopipe_runtime::codes::{Code, all};
 use glucopipe_runtime::journal::{Journal, Life};
@@ -11,13 +10,15 @@ use glucopipe_runtime::run::trace::{Effect, Step, trace};
 use serde_json::{Value, json};
 
 use super::Done;
-use super::run::{default_journal, journal_path, open, pipeline_file, plan_or_report};
+use super::run::{
+    default_journal, journal_path, open, pipeline_file, pipeline_here, plan_or_report,
+};
 use crate::args::{Explain, Pipeline};
 use crate::context::Context;
 use crate::exit::Exit;
 
-/// The pipeline that is looked for when none is named.
-const PIPELINE: &str = "pipeline.toml";
+/// Where a UUID has its version.
+const PLACE_OF_VERSION: usize = 14;
 /// Bytes of a frame in one line.
 const FRAME_LINE: usize = 16;
 
@@ -57,7 +58,7 @@ fn is_reading_id(text: &str) -> bool {
 
 fn reading(context: &Context, args: &Explain, id: &str) -> Done {
     let file = args.pipeline.as_deref();
-    let found = file.or_else(|| Some(Path::new(PIPELINE)).filter(|path| path.exists()));
+    let found = file.or(pipeline_here());
     let mut planned = None;
     let mut place = None;
     if let Some(found) = found {
@@ -79,10 +80,17 @@ fn reading(context: &Context, args: &Explain, id: &str) -> Done {
     };
     let unknown = || {
         let title = format!("the journal `{}` has no reading {id}", place.display());
-        Problem::error(Code::JOURNAL_UNKNOWN, title)
+        let problem = Problem::error(Code::JOURNAL_UNKNOWN, title);
+        // `pseudonymise` alone gives ids of version 8.
+        if id.as_bytes().get(PLACE_OF_VERSION) == Some(&b'8') {
+            return problem
+                .cause("it is a pseudonym: nothing leads from it to the id that the journal has")
+                .hint("take the id from a file whose readings do not go through `pseudonymise`");
+        }
+        problem
             .hint("the column `reading_id` of a file has the ids; `--path` names another journal")
     };
-    let mut journal = Journal::open_existing(&place)?.ok_or_else(unknown)?;
+    let mut journal = Journal::look(&place)?.ok_or_else(unknown)?;
     let life = journal.life(id)?.ok_or_else(unknown)?;
     let steps = match planned {
         None => None,
@@ -185,6 +193,7 @@ fn shown(life: &Life, steps: Option<&[Step]>) -> String {
         let what = match (&sink.told_at, &sink.refused) {
             (Some(at), None) => format!("acknowledged {at}"),
             (Some(at), Some(reason)) => format!("refused {at}: {reason}"),
+            (None, _) if sink.left_out => "left out by a transform".to_owned(),
             (None, _) => "not yet, or left out by a transform".to_owned(),
         };
         let (name, exporter, pipeline) = (&sink.sink, &sink.exporter, &sink.pipeline);

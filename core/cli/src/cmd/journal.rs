@@ -1,15 +1,15 @@
 //! `glucopipe journal`.
 
 use std::io::{IsTerminal, stdin};
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::time::Duration;
 
-use glucopipe_runtime::journal::{Journal, Prunable, Stats, Upkept};
+use glucopipe_runtime::journal::{Journal, Prunable, SinkStats, Stats, Turn, Upkept};
 use glucopipe_runtime::problem::{Code, Problem};
 
 use super::run::default_journal;
 use super::{Done, misused};
-use crate::args::{self, JournalFile, JournalPrune, JournalStats};
+use crate::args::{self, JournalFile, JournalForget, JournalPrune, JournalStats};
 use crate::context::Context;
 use crate::exit::Exit;
 use crate::output::count;
@@ -24,13 +24,28 @@ pub(super) fn journal(context: &Context, command: &args::Journal) -> Done {
         args::Journal::Export(args) => export(context, args),
         args::Journal::Verify(args) => verify(context, args),
         args::Journal::Prune(args) => prune(context, args),
+        args::Journal::Forget(args) => forget(context, args),
     }
 }
 
-/// The journal, if there is one yet.
+/// The journal to look at, if there is one yet.
+fn looked(context: &Context, file: &JournalFile) -> Result<Option<Journal>, Problem> {
+    told(context, file, Journal::look)
+}
+
+/// The journal to change, if there is one yet.
 fn opened(context: &Context, file: &JournalFile) -> Result<Option<Journal>, Problem> {
+    told(context, file, Journal::open_existing)
+}
+
+/// What `open` finds; says when there is nothing.
+fn told(
+    context: &Context,
+    file: &JournalFile,
+    open: impl FnOnce(&Path) -> Result<Option<Journal>, Problem>,
+) -> Result<Option<Journal>, Problem> {
     let path = path(file)?;
-    let journal = Journal::open_existing(&path)?;
+    let journal = open(&path)?;
     if journal.is_none() {
         let place = path.display();
         context.output.note(&format!(
@@ -45,7 +60,7 @@ fn path(file: &JournalFile) -> Result<PathBuf, Problem> {
 }
 
 fn stats(context: &Context, args: &JournalStats) -> Done {
-    let stats = match opened(context, &args.file)? {
+    let stats = match looked(context, &args.file)? {
         Some(journal) => journal.stats()?,
         None if args.json => Stats::default(),
         None => return Ok(Exit::Done),
@@ -68,10 +83,12 @@ fn stats(context: &Context, args: &JournalStats) -> Done {
         .iter()
         .map(|sink| {
             vec![
+                sink.sink.to_string(),
                 sink.name.clone(),
                 sink.exporter.clone(),
                 sink.acknowledged.to_string(),
                 sink.refused.to_string(),
+                sink.left_out.to_string(),
                 sink.pending.to_string(),
                 sink.pipeline.clone(),
             ]
@@ -79,10 +96,12 @@ fn stats(context: &Context, args: &JournalStats) -> Done {
         .collect();
     if !rows.is_empty() {
         let head = [
+            "NO",
             "SINK",
             "EXPORTER",
             "ACKNOWLEDGED",
             "REFUSED",
+            "LEFT OUT",
             "NOT YET",
             "PIPELINE",
         ];
@@ -92,14 +111,14 @@ fn stats(context: &Context, args: &JournalStats) -> Done {
 }
 
 fn export(context: &Context, args: &JournalFile) -> Done {
-    if let Some(journal) = opened(context, args)? {
+    if let Some(journal) = looked(context, args)? {
         journal.export(|line| context.output.data(&format!("{line}\n")))?;
     }
     Ok(Exit::Done)
 }
 
 fn verify(context: &Context, args: &JournalStats) -> Done {
-    let found = match opened(context, &args.file)? {
+    let found = match looked(context, &args.file)? {
         Some(journal) => journal.verify()?,
         None if args.json => Upkept::default(),
         None => return Ok(Exit::Done),
@@ -128,14 +147,9 @@ fn prune(context: &Context, args: &JournalPrune) -> Done {
     let Some(mut journal) = opened(context, &args.file)? else {
         return Ok(Exit::Done);
     };
-    let waiting = || {
-        context
-            .output
-            .note("waiting until another glucopipe has delivered");
-    };
-    let _turn = journal.turn(&context.cancel, TURN, waiting)?;
     let midnight = args.before.and_hms_opt(0, 0, 0).unwrap_or_default();
     let before = midnight.and_utc().timestamp_micros();
+    // Asked without the turn: a run does not wait for somebody to answer.
     let Prunable { readings, kept } = journal.prunable(before)?;
     for (reason, number) in kept {
         let number = count(number, "reading");
@@ -145,26 +159,86 @@ fn prune(context: &Context, args: &JournalPrune) -> Done {
         context.output.note("nothing to delete");
         return Ok(Exit::Done);
     }
-    let question = format!(
-        "delete {} from before {} for ever?",
-        count(readings, "reading"),
-        args.before
-    );
-    let agreed = match args.yes {
-        true => Ok(true),
-        false => asked(context, &question),
+    let question = |readings: u64| {
+        let what = count(readings, "reading");
+        format!("delete {what} from before {} for ever?", args.before)
     };
-    let agreed = match agreed {
-        Ok(agreed) => agreed,
-        Err(problem) => return Ok(misused(context, &problem)),
-    };
-    if !agreed {
-        context.output.note("nothing was deleted");
-        return Ok(Exit::Done);
+    if let Some(exit) = refused(context, args.yes, &question(readings)) {
+        return Ok(exit);
+    }
+    let _turn = turn(context, &journal)?;
+    let more = journal.prunable(before)?.readings;
+    if more > readings
+        && let Some(exit) = refused(context, args.yes, &question(more))
+    {
+        return Ok(exit);
     }
     let deleted = count(journal.prune(before)?, "reading");
     context.output.note(&format!("{deleted} deleted"));
     Ok(Exit::Done)
+}
+
+fn forget(context: &Context, args: &JournalForget) -> Done {
+    let Some(mut journal) = opened(context, &args.file)? else {
+        return Ok(Exit::Done);
+    };
+    let sinks = journal.stats()?.sinks;
+    let meant = |sink: &&SinkStats| sink.sink.to_string() == args.sink || sink.name == args.sink;
+    let found: Vec<&SinkStats> = sinks.iter().filter(meant).collect();
+    let [sink] = found.as_slice() else {
+        let (title, hint) = if found.is_empty() {
+            let title = format!("the journal has no sink `{}`", args.sink);
+            (title, "`glucopipe journal stats` lists them".to_owned())
+        } else {
+            let title = format!("the journal has {} sinks `{}`", found.len(), args.sink);
+            let numbers: Vec<String> = found.iter().map(|sink| sink.sink.to_string()).collect();
+            let hint = format!("say which by its number: {}", numbers.join(", "));
+            (
+                title,
+                format!("{hint}; `glucopipe journal stats` tells them apart"),
+            )
+        };
+        let problem = Problem::error(Code::CONFIG_NAME, title);
+        let problem = problem.kept("nothing was forgotten").hint(hint);
+        return Ok(misused(context, &problem));
+    };
+    let question = format!(
+        "forget `{}` of {}, with what it has acknowledged ({}) and what waits for it ({})? A pipeline that still \
+         has it offers it everything again.",
+        sink.name, sink.pipeline, sink.acknowledged, sink.pending
+    );
+    if let Some(exit) = refused(context, args.yes, &question) {
+        return Ok(exit);
+    }
+    let _turn = turn(context, &journal)?;
+    journal.forget(sink.sink)?;
+    context
+        .output
+        .note(&format!("`{}` is forgotten", sink.name));
+    Ok(Exit::Done)
+}
+
+/// Waits until nobody delivers.
+fn turn(context: &Context, journal: &Journal) -> Result<Turn, Problem> {
+    journal.turn(&context.cancel, TURN, || {
+        let line = "waiting until another glucopipe has delivered";
+        context.output.note(line);
+    })
+}
+
+/// Asks, unless that was answered already. `Some` is what the command ends with instead.
+fn refused(context: &Context, said: bool, question: &str) -> Option<Exit> {
+    if said {
+        return None;
+    }
+    match asked(context, question) {
+        Ok(true) => None,
+        Ok(false) => {
+            context.output.note("nothing was deleted");
+            Some(Exit::Done)
+        }
+        Err(problem) => Some(misused(context, &problem)),
+    }
 }
 
 /// Asks at the terminal.

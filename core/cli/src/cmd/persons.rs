@@ -3,17 +3,20 @@
 use chrono::DateTime;
 use glucopipe_runtime::config::Person;
 use glucopipe_runtime::journal::{Journal, Meter};
+use glucopipe_runtime::problem::Problem;
+use glucopipe_runtime::run::known::{Keep, Replay};
+use glucopipe_runtime::run::plan::plan;
 use serde_json::{Value, json};
 
 use super::Done;
-use super::run::{journal_path, open, pipeline_file};
+use super::run::{Opened, journal_path, open, pipeline_file};
 use crate::args::Persons;
 use crate::context::Context;
 use crate::exit::Exit;
 
 /// Lists people. Serials are whole here: who asks wants to write them down.
 pub(super) fn persons(context: &Context, args: &Persons) -> Done {
-    let opened = open(context, &args.pipeline)?;
+    let mut opened = open(context, &args.pipeline)?;
     let problems = opened.loaded.problems();
     for problem in problems {
         context.output.problem(problem);
@@ -22,9 +25,9 @@ pub(super) fn persons(context: &Context, args: &Persons) -> Done {
         Exit::Done => {}
         exit => return Ok(exit),
     }
-    let journal = Journal::open_existing(&journal_path(&opened.loaded)?)?;
+    let journal = Journal::look(&journal_path(&opened.loaded)?)?;
     let meters = match journal {
-        Some(journal) => journal.meters(&pipeline_file(&args.pipeline.pipeline))?,
+        Some(journal) => known_meters(context, args, &mut opened, journal)?,
         None => Vec::new(),
     };
     let persons = &opened.loaded.pipeline.persons;
@@ -65,6 +68,33 @@ pub(super) fn persons(context: &Context, args: &Persons) -> Done {
         }
     }
     Ok(Exit::Done)
+}
+
+/// The meters in the journal; those that the pipeline delivers from, read by it or not, are here.
+fn known_meters(
+    context: &Context,
+    args: &Persons,
+    opened: &mut Opened,
+    mut journal: Journal,
+) -> Result<Vec<Meter>, Problem> {
+    let pipeline = pipeline_file(&args.pipeline.pipeline);
+    let mut meters = journal.meters(&pipeline)?;
+    let finder = context.finder(&opened.registry);
+    // Without a plan, for lack of a secret or a plugin, what was read is known all the same.
+    if let Some(plan) = plan(&mut opened.loaded, &opened.registry, &finder) {
+        let keep = Keep {
+            journal: &mut journal,
+            pipeline,
+            transcript: None,
+            replay: Some(Replay::default()),
+            full: false,
+        };
+        let delivered = keep.all_meters(&plan);
+        for meter in &mut meters {
+            meter.here |= delivered.contains(&meter.meter);
+        }
+    }
+    Ok(meters)
 }
 
 /// The meters with a serial; two drivers may know the same one.

@@ -23,21 +23,29 @@ use crate::context::Context;
 use crate::exit::Exit;
 use crate::output::{count, offset};
 
+/// The pipeline that is looked for when none is named.
+const PIPELINE: &str = "pipeline.toml";
+
 /// A pipeline that was read, with the plugins it may use.
 pub(super) struct Opened {
     pub(super) loaded: Loaded,
     pub(super) registry: Registry,
 }
 
-/// Reads a pipeline file and finds its plugin folders.
-pub(super) fn open(context: &Context, args: &Pipeline) -> Result<Opened, Problem> {
+/// Reads a pipeline file.
+fn read(args: &Pipeline) -> Result<Loaded, Problem> {
     let text = read_text(&args.pipeline).map_err(|problem| *problem)?;
-    let mut loaded = load(LoadRequest {
+    Ok(load(LoadRequest {
         file: args.pipeline.display().to_string(),
         text,
         overrides: args.set.clone(),
         environment: std::env::vars_os().collect(),
-    });
+    }))
+}
+
+/// Reads a pipeline file and finds its plugin folders.
+pub(super) fn open(context: &Context, args: &Pipeline) -> Result<Opened, Problem> {
+    let mut loaded = read(args)?;
     let mut folders = loaded.pipeline.plugins.path.clone();
     if !folders.is_empty()
         && let Err(problem) = may_name_folders(&args.pipeline)
@@ -132,6 +140,31 @@ pub(super) fn journal_path(loaded: &Loaded) -> Result<PathBuf, Problem> {
     let named = loaded.pipeline.journal.as_ref();
     let named = named.and_then(|journal| journal.path.clone());
     named.map_or_else(default_journal, Ok)
+}
+
+/// The pipeline that is meant when none is named, if there is one.
+pub(super) fn pipeline_here() -> Option<&'static Path> {
+    Some(Path::new(PIPELINE)).filter(|path| path.exists())
+}
+
+/// The journal of the pipeline here, else the user's.
+///
+/// # Errors
+/// When the pipeline cannot be read, so that nobody knows which journal is its own.
+pub(super) fn journal_here() -> Result<PathBuf, Problem> {
+    let Some(here) = pipeline_here() else {
+        return default_journal();
+    };
+    let pipeline = Pipeline {
+        pipeline: here.to_owned(),
+        set: Vec::new(),
+    };
+    let loaded = read(&pipeline)?;
+    let mut problems = loaded.problems().iter();
+    match problems.find(|problem| problem.severity == Severity::Error) {
+        Some(problem) => Err(problem.clone()),
+        None => journal_path(&loaded),
+    }
 }
 
 /// The journal of a user.

@@ -404,6 +404,7 @@ pub fn exporter_wants(component: &Component, config: &Value) -> Result<Wants, Er
     })?;
     Ok(match wanted {
         abi::GP_WANTS_NEW => Wants::New,
+        abi::GP_WANTS_REVISED => Wants::Revised,
         _ => Wants::Everything,
     })
 }

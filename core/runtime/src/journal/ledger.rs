@@ -2,11 +2,13 @@
 
 use std::collections::{BTreeSet, HashMap};
 
-use rusqlite::{Connection, OptionalExtension, params};
+use glucopipe_sdk::exporter::Wants;
+use rusqlite::{Connection, OptionalExtension, Transaction, params};
 use uuid::Uuid;
 
 use super::{Journal, MeterKey};
 use crate::problem::Problem;
+use crate::run::way::Way;
 
 /// A destination, as the journal knows it.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -15,8 +17,10 @@ pub struct Destination {
     pub identity: String,
     /// The exporter.
     pub exporter: String,
-    /// Whether it is a snapshot of everything.
-    pub snapshot: bool,
+    /// What it is to be given.
+    pub wants: Wants,
+    /// By which way, as [`Way::text`] has it; `None` where nobody asks.
+    pub way: Option<String>,
     /// The pipeline file it is used in.
     pub pipeline: String,
     /// Name of the sink there.
@@ -44,16 +48,23 @@ pub struct Answer {
 /// A sink in the journal.
 pub type SinkKey = i64;
 
-/// Marks the sessions of which a sink has answered for every reading.
+/// Marks the sessions of which a sink has answered for every reading that is not left out.
 const SETTLE: &str = "INSERT INTO settled SELECT ?1, session FROM sessions \
      WHERE new > 0 AND meter IN (SELECT meter FROM feeds WHERE sink = ?1) \
      AND NOT EXISTS (SELECT 1 FROM settled WHERE sink = ?1 AND settled.session = sessions.session) \
      AND NOT EXISTS (SELECT 1 FROM readings WHERE readings.session = sessions.session \
-     AND NOT EXISTS (SELECT 1 FROM ledger WHERE sink = ?1 AND ledger.reading = readings.reading))";
+     AND NOT EXISTS (SELECT 1 FROM ledger WHERE sink = ?1 AND ledger.reading = readings.reading) \
+     AND NOT EXISTS (SELECT 1 FROM left_out WHERE sink = ?1 AND left_out.reading = readings.reading))";
+/// The readings of a meter.
+const OF_METER: &str = "SELECT reading FROM readings WHERE session IN \
+     (SELECT session FROM sessions WHERE meter = ?2)";
 
 impl Journal {
-    /// The key of a destination, new if it was never served; notes where it was last used, and whose
-    /// readings it is to be given.
+    /// The key of a destination, new if it was never served; notes where it was last used, whose readings it
+    /// is to be given, and by which way.
+    ///
+    /// By another way than before, what was left out is no longer; and a destination that wants revisions has
+    /// answered for none of the readings, as they are now.
     ///
     /// # Errors
     /// When the journal cannot be written.
@@ -62,10 +73,10 @@ impl Journal {
         destination: &Destination,
         meters: &[MeterKey],
     ) -> Result<SinkKey, Problem> {
-        let wants = if destination.snapshot {
-            "everything"
-        } else {
-            "new"
+        let wants = match destination.wants {
+            Wants::Everything => "everything",
+            Wants::New => "new",
+            Wants::Revised => "revised",
         };
         if let Some(sink) = self.read(|sqlite| known(sqlite, destination, wants, meters))? {
             return Ok(sink);
@@ -84,10 +95,8 @@ impl Journal {
                 ],
                 |row| row.get(0),
             )?;
-            let feed = "INSERT INTO feeds VALUES (?, ?) ON CONFLICT DO NOTHING";
-            let mut feed = transaction.prepare_cached(feed)?;
-            for meter in meters {
-                feed.execute((meter, sink))?;
+            for &meter in meters {
+                feed(transaction, destination, sink, meter)?;
             }
             Ok(sink)
         })
@@ -109,7 +118,9 @@ impl Journal {
                    (SELECT session FROM sessions WHERE meter = ?1 AND new > 0 AND (?3 OR NOT EXISTS \
                    (SELECT 1 FROM settled WHERE sink = ?4 AND settled.session = sessions.session))) \
                    AND coalesce(local_time >= ?2, 1) AND (?3 OR NOT EXISTS (SELECT 1 FROM ledger \
-                   WHERE sink = ?4 AND ledger.reading = readings.reading))";
+                   WHERE sink = ?4 AND ledger.reading = readings.reading)) \
+                   AND (?3 OR NOT EXISTS (SELECT 1 FROM left_out \
+                   WHERE sink = ?4 AND left_out.reading = readings.reading))";
         self.read(|sqlite| {
             let mut pending = Pending::default();
             let mut statement = sqlite.prepare_cached(sql)?;
@@ -123,6 +134,40 @@ impl Journal {
                 }
             }
             Ok(pending)
+        })
+    }
+
+    /// Forgets a sink, with all that it has answered.
+    ///
+    /// # Errors
+    /// When the journal cannot be written; nothing is forgotten then.
+    pub fn forget(&mut self, sink: SinkKey) -> Result<(), Problem> {
+        self.write(|transaction| {
+            for table in ["ledger", "left_out", "settled", "feeds", "sinks"] {
+                transaction.execute(&format!("DELETE FROM {table} WHERE sink = ?"), [sink])?;
+            }
+            Ok(())
+        })
+    }
+
+    /// Notes readings that the way to a sink leaves out.
+    ///
+    /// # Errors
+    /// When the journal cannot be written.
+    pub fn leave_out(&mut self, sink: SinkKey, readings: &[i64]) -> Result<(), Problem> {
+        if readings.is_empty() {
+            return Ok(());
+        }
+        self.write(|transaction| {
+            let mut statement = transaction.prepare_cached(
+                "INSERT INTO left_out SELECT ?1, ?2 WHERE NOT EXISTS \
+                 (SELECT 1 FROM ledger WHERE sink = ?1 AND reading = ?2) ON CONFLICT DO NOTHING",
+            )?;
+            for reading in readings {
+                statement.execute((sink, reading))?;
+            }
+            transaction.execute(SETTLE, [sink])?;
+            Ok(())
         })
     }
 
@@ -158,6 +203,46 @@ impl Journal {
     }
 }
 
+/// Notes by which way a meter's readings come to a sink.
+fn feed(
+    transaction: &Transaction<'_>,
+    destination: &Destination,
+    sink: SinkKey,
+    meter: MeterKey,
+) -> rusqlite::Result<()> {
+    let before = "SELECT way FROM feeds WHERE meter = ? AND sink = ?";
+    let before: Option<Option<String>> = transaction
+        .query_row(before, (meter, sink), |row| row.get(0))
+        .optional()?;
+    let way = &destination.way;
+    if let Some(before) = before
+        && before != *way
+    {
+        let drop = |sql: &str| transaction.execute(sql, (sink, meter));
+        let same = |before: &String| way.as_ref().is_some_and(|way| Way::same_ids(before, way));
+        if destination.wants == Wants::Revised && before.as_ref().is_some_and(same) {
+            drop(&format!(
+                "DELETE FROM ledger WHERE sink = ?1 AND reading IN ({OF_METER})"
+            ))?;
+            drop(
+                "DELETE FROM settled WHERE sink = ?1 AND session IN \
+                 (SELECT session FROM sessions WHERE meter = ?2)",
+            )?;
+        }
+        drop(&format!(
+            "DELETE FROM settled WHERE sink = ?1 AND session IN (SELECT session FROM readings \
+             JOIN left_out USING (reading) WHERE left_out.sink = ?1 AND reading IN ({OF_METER}))"
+        ))?;
+        drop(&format!(
+            "DELETE FROM left_out WHERE sink = ?1 AND reading IN ({OF_METER})"
+        ))?;
+    }
+    let feed = "INSERT INTO feeds (meter, sink, way) VALUES (?, ?, ?) \
+                ON CONFLICT DO UPDATE SET way = excluded.way";
+    transaction.execute(feed, (meter, sink, way))?;
+    Ok(())
+}
+
 /// The key of a destination of which nothing is to be noted: most runs then write nothing here.
 fn known(
     sqlite: &Connection,
@@ -178,9 +263,10 @@ fn known(
         )
         .optional()?;
     let Some(sink) = sink else { return Ok(None) };
-    let mut feed = sqlite.prepare_cached("SELECT 1 FROM feeds WHERE meter = ? AND sink = ?")?;
+    let feed = "SELECT 1 FROM feeds WHERE meter = ? AND sink = ? AND way IS ?";
+    let mut feed = sqlite.prepare_cached(feed)?;
     for meter in meters {
-        if !feed.exists((meter, sink))? {
+        if !feed.exists((meter, sink, &destination.way))? {
             return Ok(None);
         }
     }

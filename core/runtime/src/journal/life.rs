@@ -65,8 +65,10 @@ pub struct Delivery {
     pub exporter: String,
     /// The pipeline file.
     pub pipeline: String,
-    /// When it answered, RFC 3339; `None` when it has not: the reading waits, or a transform leaves it out.
+    /// When it answered, RFC 3339; `None` when it has not.
     pub told_at: Option<String>,
+    /// Whether the transforms above it are known to leave the reading out.
+    pub left_out: bool,
     /// Why it refused it for good.
     pub refused: Option<String>,
 }
@@ -165,7 +167,8 @@ fn conflicts(sqlite: &Connection, reading: i64) -> rusqlite::Result<Vec<Map<Stri
 
 fn sinks(sqlite: &Connection, reading: i64, meter: MeterKey) -> rusqlite::Result<Vec<Delivery>> {
     let mut statement = sqlite.prepare(
-        "SELECT name, exporter, pipeline, told_at, refused FROM sinks \
+        "SELECT name, exporter, pipeline, told_at, refused, EXISTS \
+         (SELECT 1 FROM left_out WHERE left_out.sink = sinks.sink AND reading = ?1) FROM sinks \
          LEFT JOIN ledger ON ledger.sink = sinks.sink AND reading = ?1 \
          WHERE told_at IS NOT NULL OR sinks.sink IN (SELECT sink FROM feeds WHERE meter = ?2) \
          ORDER BY sinks.sink",
@@ -177,6 +180,7 @@ fn sinks(sqlite: &Connection, reading: i64, meter: MeterKey) -> rusqlite::Result
             pipeline: row.get(2)?,
             told_at: row.get::<_, Option<i64>>(3)?.map(moment),
             refused: row.get(4)?,
+            left_out: row.get(5)?,
         })
     })?;
     rows.collect()

@@ -24,6 +24,9 @@ pub struct Meter {
     /// Whether a source of the pipeline has read it.
     #[serde(skip)]
     pub here: bool,
+    /// It in the journal.
+    #[serde(skip)]
+    pub meter: MeterKey,
 }
 
 /// So many of the newest readings of a session are shown to a driver: a person may have marked some with a
@@ -77,7 +80,7 @@ impl Journal {
         let sql = "SELECT driver, serial, model, last, \
                    (SELECT count(*) FROM readings WHERE session IN \
                     (SELECT session FROM sessions WHERE meter = known.meter AND new > 0)), \
-                   EXISTS (SELECT 1 FROM sources WHERE meter = known.meter AND pipeline = ?) \
+                   EXISTS (SELECT 1 FROM sources WHERE meter = known.meter AND pipeline = ?), meter \
                    FROM (SELECT meter, meters.driver, serial, model, max(read_at) AS last \
                     FROM meters JOIN sessions USING (meter) GROUP BY meter) AS known \
                    ORDER BY serial, driver";
@@ -91,6 +94,7 @@ impl Journal {
                     last_read_us: row.get(3)?,
                     readings: u64::try_from(row.get::<_, i64>(4)?).unwrap_or(0),
                     here: row.get(5)?,
+                    meter: row.get(6)?,
                 })
             })?;
             rows.collect()

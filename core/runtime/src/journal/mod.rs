@@ -46,7 +46,7 @@ pub use self::prune::Prunable;
 pub use self::record::{Recorded, Session, SourceKey};
 use self::schema::Refusal;
 pub use self::turn::Turn;
-pub use self::upkeep::{Stats, Upkept};
+pub use self::upkeep::{SinkStats, Stats, Upkept};
 use crate::problem::Problem;
 
 /// How long another process may hold the file for one step.
@@ -71,11 +71,22 @@ impl Journal {
     /// # Errors
     /// When it cannot be opened or made, or is not ours.
     pub fn open(path: &Path) -> Result<Self, Problem> {
-        place::create(path).map_err(|error| trouble::unreachable(path, &error))?;
-        let flags = OpenFlags::SQLITE_OPEN_READ_WRITE | OpenFlags::SQLITE_OPEN_NO_MUTEX;
+        let unreachable = |error: std::io::Error| trouble::unreachable(path, &error);
         let unopened = |refusal: Refusal| trouble::unopened(path, &refusal);
+        if !place::is_there(path).map_err(unreachable)? {
+            place::create(path, |file| made(file)).map_err(|error| match error {
+                place::Uncreated::File(error) => unreachable(error),
+                place::Uncreated::Contents(refusal) => unopened(refusal),
+            })?;
+        }
         let mut connection =
-            Connection::open_with_flags(path, flags).map_err(|error| unopened(error.into()))?;
+            Connection::open_with_flags(path, WRITING).map_err(|error| unopened(error.into()))?;
+        connection
+            .busy_timeout(PATIENCE)
+            .map_err(|error| unopened(error.into()))?;
+        // Nothing of a file that is not ours is changed, so this comes before anything that writes.
+        whole(&connection).map_err(unopened)?;
+        place::restrict(path, place::FILE_MODE).map_err(unreachable)?;
         configure(&mut connection).map_err(unopened)?;
         Ok(Self {
             connection,
@@ -84,16 +95,66 @@ impl Journal {
         })
     }
 
-    /// Opens the journal if there is one.
+    /// Opens the journal to change it, if there is one.
     ///
     /// # Errors
     /// As [`Journal::open`].
     pub fn open_existing(path: &Path) -> Result<Option<Self>, Problem> {
-        if path.exists() {
-            Self::open(path).map(Some)
-        } else {
-            Ok(None)
+        match place::is_there(path) {
+            Ok(true) => Self::open(path).map(Some),
+            Ok(false) => Ok(None),
+            Err(error) => Err(trouble::unreachable(path, &error)),
         }
+    }
+
+    /// Opens the journal to look at it, if there is one: nothing is made or changed, and it may be on a medium
+    /// that cannot be written. What an earlier version wrote is read from a copy in memory.
+    ///
+    /// # Errors
+    /// When it cannot be read, or is not ours.
+    pub fn look(path: &Path) -> Result<Option<Self>, Problem> {
+        let unopened = |refusal: Refusal| trouble::unopened(path, &refusal);
+        if !place::is_there(path).map_err(|error| trouble::unreachable(path, &error))? {
+            return Ok(None);
+        }
+        // Its own words are better than those of SQLite.
+        File::open(path).map_err(|error| trouble::unreachable(path, &error))?;
+        let writing = || -> Result<(Connection, i32), Refusal> {
+            let connection = Connection::open_with_flags(path, WRITING)?;
+            connection.busy_timeout(PATIENCE)?;
+            let version = whole(&connection)?;
+            Ok((connection, version))
+        };
+        let reading = || -> Result<(Connection, i32), Refusal> {
+            let connection = open_untouched(path)?;
+            let version = whole(&connection)?;
+            Ok((connection, version))
+        };
+        // Readers share memory with writers in a file; where there can be none, nobody writes.
+        let (connection, version) = match writing() {
+            Err(Refusal::Sql(error)) if trouble::is_unwritable(&error) => reading(),
+            opened => opened,
+        }
+        .map_err(unopened)?;
+        if version < schema::VERSION {
+            return Self::preview(path).map(Some);
+        }
+        Ok(Some(Self {
+            connection,
+            path: path.to_owned(),
+            file: Some(path.to_owned()),
+        }))
+    }
+
+    /// The version that a journal has, and the one that this program writes.
+    ///
+    /// # Errors
+    /// When it cannot be read, or is not ours.
+    pub fn versions(path: &Path) -> Result<(i32, i32), Problem> {
+        let found = open_untouched(path).map_err(Refusal::Sql);
+        let found = found.and_then(|connection| whole(&connection));
+        let found = found.map_err(|refusal| trouble::unopened(path, &refusal))?;
+        Ok((found, schema::VERSION))
     }
 
     /// A copy in memory, for a run that must change nothing; an empty one when there is no journal.
@@ -104,11 +165,12 @@ impl Journal {
         let unopened = |refusal: Refusal| trouble::unopened(path, &refusal);
         let sql = |error: rusqlite::Error| unopened(error.into());
         let mut connection = Connection::open_in_memory().map_err(sql)?;
-        if path.exists() {
+        let unreachable = |error: std::io::Error| trouble::unreachable(path, &error);
+        if place::is_there(path).map_err(unreachable)? {
             // Its own words are better than those of SQLite.
             File::open(path).map_err(|error| trouble::unreachable(path, &error))?;
             let source = open_untouched(path).map_err(sql)?;
-            schema::version(&source).map_err(unopened)?;
+            whole(&source).map_err(unopened)?;
             let backup = Backup::new(&source, &mut connection).map_err(sql)?;
             backup
                 .run_to_completion(PAGES, Duration::ZERO, None)
@@ -125,6 +187,15 @@ impl Journal {
     /// The file, as it was named.
     pub fn path(&self) -> &Path {
         &self.path
+    }
+
+    /// A command on this journal, as it is to be typed.
+    pub fn command(&self, what: &str) -> String {
+        let own = default_path(|name| std::env::var_os(name));
+        if own.as_deref() == Some(self.path.as_path()) {
+            return format!("glucopipe journal {what}");
+        }
+        format!("glucopipe journal {what} --path {}", self.path.display())
     }
 
     /// A file beside it; `None` for a journal in memory.
@@ -158,14 +229,14 @@ impl Journal {
         self.read(|sqlite| keys(sqlite, sql, (serial, driver)))
     }
 
-    /// The meters that a source of a pipeline has read.
+    /// The meters that a source of a pipeline has read, whichever device it named at the time: what was
+    /// read from an earlier one is as much to be delivered.
     ///
     /// # Errors
     /// When the journal cannot be read.
-    pub fn meters_of(&self, source: &SourceKey) -> Result<Vec<MeterKey>, Problem> {
-        let sql = "SELECT meter FROM sources WHERE pipeline = ? AND source = ? AND device = ?";
-        let key = (&source.pipeline, &source.source, &source.device);
-        self.read(|sqlite| keys(sqlite, sql, key))
+    pub fn meters_of(&self, pipeline: &str, source: &str) -> Result<Vec<MeterKey>, Problem> {
+        let sql = "SELECT DISTINCT meter FROM sources WHERE pipeline = ? AND source = ?";
+        self.read(|sqlite| keys(sqlite, sql, (pipeline, source)))
     }
 
     /// All meters that were read over a real link, of one driver or of any, with their models.
@@ -210,10 +281,26 @@ impl Journal {
 /// Pages copied in one step.
 const PAGES: std::ffi::c_int = 1024;
 
+/// For a connection that may write.
+const WRITING: OpenFlags = OpenFlags::SQLITE_OPEN_READ_WRITE.union(OpenFlags::SQLITE_OPEN_NO_MUTEX);
+
+/// The version of a journal that is there. It was made whole, so an empty one has lost what was in it.
+fn whole(connection: &Connection) -> Result<i32, Refusal> {
+    match schema::version(connection)? {
+        0 => Err(Refusal::Empty),
+        version => Ok(version),
+    }
+}
+
+/// Fills a new file.
+fn made(path: &Path) -> Result<(), Refusal> {
+    let mut connection = Connection::open_with_flags(path, WRITING)?;
+    schema::migrate(&mut connection)?;
+    connection.close().map_err(|(_, error)| error.into())
+}
+
 fn configure(connection: &mut Connection) -> Result<(), Refusal> {
     connection.busy_timeout(PATIENCE)?;
-    // Nothing of a file that is not ours is changed, so this comes before anything that writes.
-    schema::version(connection)?;
     connection.pragma_update(None, "foreign_keys", true)?;
     // Where the file system cannot share memory, SQLite keeps another mode that is as safe.
     connection.pragma_update_and_check(None, "journal_mode", "WAL", |_| Ok(()))?;

@@ -5,6 +5,8 @@ use std::fs::{self, File};
 use std::io;
 use std::path::{Path, PathBuf};
 
+use tempfile::NamedTempFile;
+
 /// The file, below the folder for state.
 const NAME: &str = "glucopipe/journal.db";
 
@@ -20,9 +22,57 @@ pub fn default_path(variable: impl Fn(&str) -> Option<OsString>) -> Option<PathB
     Some(state.join(NAME))
 }
 
-/// Makes the file with its folders where missing, for its owner alone whatever the umask says.
-pub(super) fn create(path: &Path) -> io::Result<()> {
-    let folder = path.parent().unwrap_or(Path::new(""));
+/// Mode of a file that is its owner's alone.
+pub(super) const FILE_MODE: u32 = 0o600;
+
+/// Why there is no new file.
+pub(super) enum Uncreated<E> {
+    /// As the file system says.
+    File(io::Error),
+    /// It could not be filled.
+    Contents(E),
+}
+
+/// Whether there is a file.
+///
+/// # Errors
+/// When something else has its name: whoever opens a pipe waits for ever.
+pub(super) fn is_there(path: &Path) -> io::Result<bool> {
+    match fs::metadata(path) {
+        Ok(found) if found.is_file() => Ok(true),
+        Ok(_) => Err(io::Error::other("it is there, and no file")),
+        Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(false),
+        Err(error) => Err(error),
+    }
+}
+
+/// Makes a file with its folders where missing, for its owner alone whatever the umask says. It appears whole,
+/// as `fill` makes it, unless another process was first.
+pub(super) fn create<E>(
+    path: &Path,
+    fill: impl FnOnce(&Path) -> Result<(), E>,
+) -> Result<(), Uncreated<E>> {
+    let folder = match path.parent() {
+        Some(folder) if !folder.as_os_str().is_empty() => folder,
+        _ => Path::new("."),
+    };
+    create_folders(folder).map_err(Uncreated::File)?;
+    // For its owner alone from the beginning.
+    let new = NamedTempFile::with_prefix_in(".glucopipe-", folder).map_err(Uncreated::File)?;
+    fill(new.path()).map_err(Uncreated::Contents)?;
+    new.as_file().sync_all().map_err(Uncreated::File)?;
+    match new.persist_noclobber(path) {
+        Ok(_) => {
+            // A file whose name is lost in a power cut holds nothing. Not every file system can do it.
+            let _ = glucopipe_sdk::files::sync_folder(folder);
+            Ok(())
+        }
+        Err(error) if error.error.kind() == io::ErrorKind::AlreadyExists => Ok(()),
+        Err(error) => Err(Uncreated::File(error.error)),
+    }
+}
+
+fn create_folders(folder: &Path) -> io::Result<()> {
     let missing: Vec<&Path> = folder
         .ancestors()
         .take_while(|folder| !folder.as_os_str().is_empty() && !folder.exists())
@@ -35,12 +85,6 @@ pub(super) fn create(path: &Path) -> io::Result<()> {
             Err(error) => return Err(error),
         }
     }
-    let new = !path.exists();
-    private_file(path)?;
-    if new {
-        // A file whose name is lost in a power cut holds nothing. Not every file system can do it.
-        let _ = glucopipe_sdk::files::sync_folder(folder);
-    }
     Ok(())
 }
 
@@ -49,17 +93,18 @@ pub(super) fn create(path: &Path) -> io::Result<()> {
 /// # Errors
 /// As the file system says.
 pub fn private_file(path: &Path) -> io::Result<File> {
+    is_there(path)?;
     let mut options = File::options();
     options.append(true).create(true);
     #[cfg(unix)]
-    std::os::unix::fs::OpenOptionsExt::mode(&mut options, 0o600);
+    std::os::unix::fs::OpenOptionsExt::mode(&mut options, FILE_MODE);
     let file = options.open(path)?;
-    restrict(path, 0o600)?;
+    restrict(path, FILE_MODE)?;
     Ok(file)
 }
 
 /// Sets the mode where it is another, as a umask or an earlier owner may have left it.
-fn restrict(path: &Path, mode: u32) -> io::Result<()> {
+pub(super) fn restrict(path: &Path, mode: u32) -> io::Result<()> {
     #[cfg(unix)]
     {
         use std::os::unix::fs::PermissionsExt;

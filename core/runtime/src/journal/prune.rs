@@ -18,19 +18,38 @@ pub struct Prunable {
 
 /// Readings from before `?1`.
 const OLD: &str = "FROM readings JOIN sessions USING (session) WHERE local_time < ?1";
-/// That no sink is to be given, so that none can have acknowledged them.
-const UNFED: &str = "NOT EXISTS (SELECT 1 FROM feeds WHERE feeds.meter = sessions.meter)";
+/// That no sink has taken: none is to be given them, or all leave them out.
+const NOBODYS: &str = "NOT EXISTS (SELECT 1 FROM ledger WHERE ledger.reading = readings.reading \
+                       AND refused IS NULL)";
 /// Of a meter that gave them in its latest read of everything: they would come back.
 const THERE: &str = "last_session >= (SELECT max(session) FROM sessions AS latest \
                      WHERE latest.meter = sessions.meter AND latest.whole AND latest.complete)";
-/// That a sink has not answered for.
+/// Of a meter of which no read ever came whole, so that nobody knows what it holds.
+const UNKNOWN: &str = "NOT EXISTS (SELECT 1 FROM sessions AS latest \
+                       WHERE latest.meter = sessions.meter AND latest.whole AND latest.complete)";
+/// That a sink has not answered for, and is to be given.
 const WAITING: &str = "EXISTS (SELECT 1 FROM feeds JOIN sinks USING (sink) \
                        WHERE feeds.meter = sessions.meter AND NOT EXISTS \
                        (SELECT 1 FROM ledger WHERE ledger.sink = feeds.sink \
-                       AND ledger.reading = readings.reading))";
+                       AND ledger.reading = readings.reading) AND NOT EXISTS \
+                       (SELECT 1 FROM left_out WHERE left_out.sink = feeds.sink \
+                       AND left_out.reading = readings.reading))";
+/// That a sink has refused for good, so that the journal alone has them.
+const REFUSED: &str = "EXISTS (SELECT 1 FROM ledger WHERE ledger.reading = readings.reading \
+                       AND refused IS NOT NULL)";
 /// That a sink is written from at each run.
 const SNAPSHOT: &str = "EXISTS (SELECT 1 FROM feeds JOIN sinks USING (sink) \
                         WHERE feeds.meter = sessions.meter AND wants = 'everything')";
+
+/// Why a reading stays: each is counted under the first of these that holds.
+const STAYS: [(&str, &str); 6] = [
+    (WAITING, "a sink has not acknowledged them"),
+    (SNAPSHOT, "a sink is written anew from them at each run"),
+    (REFUSED, "a sink refused them"),
+    (NOBODYS, "no sink has acknowledged them"),
+    (UNKNOWN, "no complete read of their meter since"),
+    (THERE, "the meter still holds them"),
+];
 
 impl Journal {
     /// What [`Journal::prune`] would delete; `before_us` is a local time in microseconds.
@@ -43,26 +62,10 @@ impl Journal {
                 readings: number(sqlite, &goes(), before_us)?,
                 kept: Vec::new(),
             };
-            let reasons = [
-                (
-                    format!("NOT {UNFED} AND {WAITING}"),
-                    "a sink has not acknowledged them",
-                ),
-                (
-                    format!("NOT {WAITING} AND {SNAPSHOT}"),
-                    "a sink is written anew from them at each run",
-                ),
-                (
-                    format!("{UNFED} AND NOT {WAITING}"),
-                    "no sink has acknowledged them",
-                ),
-                (
-                    format!("NOT {UNFED} AND NOT {WAITING} AND NOT {SNAPSHOT} AND {THERE}"),
-                    "the meter still holds them",
-                ),
-            ];
-            for (condition, reason) in reasons {
-                let readings = number(sqlite, &condition, before_us)?;
+            let mut others = String::new();
+            for (condition, reason) in STAYS {
+                let readings = number(sqlite, &format!("{others}{condition}"), before_us)?;
+                others.push_str(&format!("NOT {condition} AND "));
                 if readings > 0 {
                     prunable.kept.push((reason.to_owned(), readings));
                 }
@@ -71,8 +74,8 @@ impl Journal {
         })
     }
 
-    /// Deletes readings from before a local time that every sink has answered for, that no sink is written
-    /// anew from, and that the meter no longer holds. What is deleted cannot be recovered from the file.
+    /// Deletes readings from before a local time that every sink has taken, that no sink is written anew from,
+    /// and that the meter no longer holds. What is deleted cannot be recovered from the file.
     ///
     /// # Errors
     /// When the journal cannot be written; nothing is deleted then.
@@ -83,7 +86,7 @@ impl Journal {
                 goes()
             );
             transaction.execute(&going, params![before_us])?;
-            for table in ["ledger", "conflicts", "readings"] {
+            for table in ["ledger", "left_out", "conflicts", "readings"] {
                 let delete =
                     format!("DELETE FROM {table} WHERE reading IN (SELECT reading FROM going)");
                 transaction.execute(&delete, [])?;
@@ -108,7 +111,9 @@ impl Journal {
 }
 
 fn goes() -> String {
-    format!("NOT {UNFED} AND NOT {WAITING} AND NOT {SNAPSHOT} AND NOT {THERE}")
+    STAYS
+        .map(|(condition, _)| format!("NOT {condition}"))
+        .join(" AND ")
 }
 
 fn number(sqlite: &Connection, condition: &str, before_us: i64) -> rusqlite::Result<u64> {

@@ -6,7 +6,7 @@ use rusqlite::{Connection, TransactionBehavior};
 pub(super) const APPLICATION: i32 = 0x676c_7563;
 
 /// The steps from nothing to this version, in order. A step that was released is never changed.
-const STEPS: &[&str] = &[include_str!("v1.sql")];
+const STEPS: &[&str] = &[include_str!("v1.sql"), include_str!("v2.sql")];
 
 /// The version this program writes.
 pub(super) const VERSION: i32 = {
@@ -21,6 +21,8 @@ pub(super) const VERSION: i32 = {
 pub(super) enum Refusal {
     /// It belongs to another program.
     Foreign,
+    /// There is nothing in it.
+    Empty,
     /// A later version of this program wrote it.
     Newer(i32),
     /// SQLite says no.

@@ -3,6 +3,7 @@
 use chrono::NaiveDateTime;
 use glucopipe_sdk::batch::BatchBuilder;
 use glucopipe_sdk::driver::DeviceInfo;
+use glucopipe_sdk::exporter::Wants;
 use glucopipe_sdk::reading::{
     Concentration, Identity, Measurement, MgPerDl, Ranged, Reading, Verbatim,
 };
@@ -95,7 +96,8 @@ pub(super) fn destination(name: &str) -> Destination {
     Destination {
         identity: format!("identity of {name}"),
         exporter: "csv".into(),
-        snapshot: false,
+        wants: Wants::New,
+        way: None,
         pipeline: "/p.toml".into(),
         name: name.into(),
     }

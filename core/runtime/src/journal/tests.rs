@@ -4,6 +4,7 @@ use std::collections::BTreeSet;
 use std::time::Duration;
 
 use glucopipe_sdk::driver::SetAside;
+use glucopipe_sdk::exporter::Wants;
 use rusqlite::Connection;
 
 use super::testing::{DRIVER, SERIAL, at, destination, home, read, session};
@@ -21,7 +22,7 @@ fn a_read_comes_back_as_it_was_taken_in() {
     let stored = home.journal.load(recorded.session).unwrap();
     assert_eq!(stored.readings, batch);
     assert_eq!(stored.origin.device, session.device);
-    let meters = home.journal.meters_of(session.source.as_ref().unwrap());
+    let meters = home.journal.meters_of("/p.toml", "meter");
     assert_eq!(meters.unwrap(), [recorded.meter]);
     assert_eq!(
         home.journal.sessions(&[recorded.meter]).unwrap(),
@@ -165,6 +166,66 @@ fn a_sink_gets_what_it_has_not_answered_for() {
     );
 }
 
+/// What is left out is left out by one way only; whoever wants revisions has nothing yet of another way, unless
+/// that gives readings other ids.
+#[test]
+fn another_way_begins_anew() {
+    let mut home = home();
+    let session = session(SERIAL);
+    let batch = read(&session, &[(1, 93), (2, 250), (3, 41)]);
+    let meter = home.journal.record(&session, &batch, &[]).unwrap().meter;
+    let serve = |journal: &mut Journal, wants: Wants, way: &str| {
+        let destination = Destination {
+            wants,
+            way: Some(way.into()),
+            ..destination("sheet")
+        };
+        let sink = journal.sink(&destination, &[meter]).unwrap();
+        let pending = journal.pending(sink, &[meter], false, None).unwrap();
+        let mut keys: Vec<i64> = pending.readings.into_values().collect();
+        keys.sort_unstable();
+        (sink, keys)
+    };
+    let journal = &mut home.journal;
+    let (sink, keys) = serve(journal, Wants::New, "a");
+    journal.leave_out(sink, &keys[..1]).unwrap();
+    let answer = |&reading: &i64| Answer {
+        reading,
+        refused: None,
+    };
+    let answers: Vec<Answer> = keys[1..].iter().map(answer).collect();
+    journal.acknowledge(sink, 7, &answers).unwrap();
+    assert_eq!(serve(journal, Wants::New, "a").1, [0; 0]);
+    let settled = |journal: &Journal| {
+        let count = "SELECT count(*) FROM settled";
+        journal
+            .read(|sqlite| ledger::count(sqlite, count, []))
+            .unwrap()
+    };
+    assert_eq!(settled(journal), 1, "nobody looks at it again");
+    let stats = journal.stats().unwrap();
+    assert_eq!((stats.sinks[0].left_out, stats.sinks[0].pending), (1, 0));
+    assert_eq!(journal.verify().unwrap().findings, [""; 0]);
+    // All of it again on somebody's word, and what was left out by another way.
+    assert_eq!(
+        journal
+            .pending(sink, &[meter], true, None)
+            .unwrap()
+            .readings
+            .len(),
+        3
+    );
+    assert_eq!(serve(journal, Wants::New, "b").1, keys[..1]);
+    journal.acknowledge(sink, 8, &[answer(&keys[0])]).unwrap();
+    assert_eq!(serve(journal, Wants::Revised, "b").1, [0; 0]);
+    assert_eq!(serve(journal, Wants::Revised, "c").1, keys);
+    let answers: Vec<Answer> = keys.iter().map(answer).collect();
+    journal.acknowledge(sink, 9, &answers).unwrap();
+    assert_eq!(serve(journal, Wants::Revised, "renamed:d").1, [0; 0]);
+    assert_eq!(serve(journal, Wants::Revised, "e").1, [0; 0]);
+    assert_eq!(journal.verify().unwrap().findings, [""; 0]);
+}
+
 #[test]
 fn meters_are_found_by_serial_and_by_source() {
     let mut home = home();
@@ -190,10 +251,8 @@ fn meters_are_found_by_serial_and_by_source() {
         journal.meters_with_serial(Some("contour"), "H1").unwrap(),
         [0; 0]
     );
-    assert_eq!(
-        journal.meters_of(his.source.as_ref().unwrap()).unwrap(),
-        [b]
-    );
+    assert_eq!(journal.meters_of("/p.toml", "his").unwrap(), [b]);
+    assert_eq!(journal.meters_of("/other.toml", "his").unwrap(), [0; 0]);
     assert_eq!(
         journal.real_meters(None).unwrap(),
         [(a, "Verio".to_owned())]
@@ -337,6 +396,78 @@ fn what_is_no_journal_of_ours_is_refused_and_left_alone() {
     }
 }
 
+/// What is refused keeps its mode too; an empty file is one that has lost what was in it, and a pipe is not waited
+/// for.
+#[cfg(unix)]
+#[test]
+fn what_is_refused_keeps_its_mode() {
+    use std::os::unix::fs::PermissionsExt;
+    let folder = tempfile::tempdir().unwrap();
+    let path = |name: &str| folder.path().join(name);
+    std::fs::write(path("text"), "no journal at all. ".repeat(100)).unwrap();
+    std::fs::write(path("empty"), "").unwrap();
+    std::fs::create_dir(path("folder")).unwrap();
+    rustix::fs::mknodat(
+        rustix::fs::CWD,
+        path("pipe"),
+        rustix::fs::FileType::Fifo,
+        rustix::fs::Mode::from_raw_mode(0o644),
+        0,
+    )
+    .unwrap();
+    for (name, code) in [
+        ("text", Code::JOURNAL_OPEN),
+        ("empty", Code::JOURNAL_DAMAGED),
+        ("folder", Code::JOURNAL_OPEN),
+        ("pipe", Code::JOURNAL_OPEN),
+    ] {
+        let open = std::fs::Permissions::from_mode(0o755);
+        std::fs::set_permissions(path(name), open).unwrap();
+        let looked = Journal::look(&path(name)).map(drop);
+        let previewed = Journal::preview(&path(name)).map(drop);
+        for opened in [Journal::open(&path(name)).map(drop), looked, previewed] {
+            assert_eq!(opened.unwrap_err().code, code, "{name}");
+        }
+        let found = std::fs::metadata(path(name)).unwrap();
+        assert_eq!(found.permissions().mode() & 0o777, 0o755, "{name}");
+    }
+    assert_eq!(std::fs::read(path("empty")).unwrap(), b"");
+    assert_eq!(std::fs::read_dir(folder.path()).unwrap().count(), 4);
+}
+
+/// Looking makes nothing and changes nothing, of this version and of the first, where nothing can be written.
+#[test]
+fn looking_changes_nothing() {
+    let mut home = home();
+    let session = session(SERIAL);
+    home.journal
+        .record(&session, &read(&session, &[(1, 93)]), &[])
+        .unwrap();
+    let path = home.journal.path().to_owned();
+    let readings = |path: &Path| {
+        let journal = Journal::look(path).unwrap().unwrap();
+        assert_eq!(journal.verify().unwrap().findings, [""; 0]);
+        journal.stats().unwrap().readings
+    };
+    assert_eq!(readings(&path), 1, "while another one writes");
+    drop(home.journal);
+    let bytes = std::fs::read(&path).unwrap();
+    // Memory that readers share cannot be made where a folder has its name, nor on a medium that is read only.
+    let mut beside = path.clone().into_os_string();
+    beside.push("-shm");
+    std::fs::create_dir(&beside).unwrap();
+    assert_eq!(readings(&path), 1);
+    assert_eq!(std::fs::read(&path).unwrap(), bytes);
+    let old = home.folder.path().join("old.db");
+    std::fs::write(&old, VERSION_1).unwrap();
+    assert_eq!(readings(&old), 4);
+    assert_eq!(Journal::versions(&old).unwrap(), (1, schema::VERSION));
+    assert_eq!(std::fs::read(&old).unwrap(), VERSION_1);
+    let nowhere = home.folder.path().join("nowhere/journal.db");
+    assert!(Journal::look(&nowhere).unwrap().is_none());
+    assert!(!nowhere.parent().unwrap().exists());
+}
+
 #[test]
 fn a_preview_changes_nothing() {
     let mut home = home();
@@ -389,6 +520,42 @@ fn a_preview_changes_nothing() {
             .readings,
         1
     );
+}
+
+/// A full disk is told as what it is, and nothing of the read is kept.
+#[test]
+fn a_full_disk_loses_nothing_that_was_there() {
+    let mut home = home();
+    let session = session(SERIAL);
+    home.journal
+        .record(&session, &read(&session, &[(1, 93)]), &[])
+        .unwrap();
+    let pages = |journal: &Journal, name: &str| -> i64 {
+        let query = |row: &rusqlite::Row<'_>| row.get(0);
+        journal
+            .connection
+            .pragma_query_value(None, name, query)
+            .unwrap()
+    };
+    let most = pages(&home.journal, "page_count");
+    let limit = |journal: &Journal, most: i64| {
+        let set = journal
+            .connection
+            .pragma_update_and_check(None, "max_page_count", most, |_| Ok(()));
+        set.unwrap();
+    };
+    limit(&home.journal, most);
+    let many: Vec<(u64, u32)> = (1..=2000).map(|number| (number, 93)).collect();
+    let refused = home.journal.record(&session, &read(&session, &many), &[]);
+    let problem = refused.unwrap_err();
+    assert_eq!(problem.code, Code::JOURNAL_WRITE);
+    assert_eq!(problem.hint.as_deref(), Some("make room on its disk"));
+    assert_eq!(home.journal.stats().unwrap().readings, 1);
+    assert_eq!(home.journal.stats().unwrap().sessions, 1);
+    limit(&home.journal, most + 10_000);
+    let kept = home.journal.record(&session, &read(&session, &many), &[]);
+    assert_eq!(kept.unwrap().new, 1999);
+    assert_eq!(home.journal.verify().unwrap().findings, [""; 0]);
 }
 
 #[test]

@@ -22,6 +22,13 @@ pub(super) fn unopened(path: &Path, refusal: &Refusal) -> Problem {
             .cause("it is not a journal of glucopipe")
             .kept("it was not changed")
             .hint(elsewhere),
+        Refusal::Empty => {
+            let title = format!("the journal `{shown}` is damaged");
+            Problem::error(Code::JOURNAL_DAMAGED, title)
+                .cause("it is empty, and no glucopipe ever leaves one like that")
+                .kept("it was not changed")
+                .hint("put a copy of it in its place; without one remove it, and the next run makes a new one")
+        }
         Refusal::Newer(version) => Problem::error(Code::JOURNAL_NEWER, title)
             .cause(format!(
                 "it has version {version}, and this glucopipe knows up to {VERSION}"
@@ -57,7 +64,7 @@ fn failed(path: &Path, code: Code, title: String, error: &rusqlite::Error) -> Pr
         let title = format!("the journal `{}` is damaged", path.display());
         return Problem::error(Code::JOURNAL_DAMAGED, title)
             .cause(error.to_string())
-            .hint("keep a copy of it, and look at it with `glucopipe journal verify`");
+            .hint("keep a copy of it; `glucopipe explain GP0705` says what can be done");
     }
     let problem = Problem::error(code, title).cause(error.to_string());
     if is(error, &[ErrorCode::DiskFull]) {
@@ -73,6 +80,15 @@ pub(super) fn busy(path: &Path, seconds: u64) -> Problem {
         .cause(format!("another glucopipe has used it for {seconds} s"))
         .kept(KEPT)
         .hint("run again when the other one has finished")
+}
+
+/// Whether a file can be read at most.
+pub(super) fn is_unwritable(error: &rusqlite::Error) -> bool {
+    use ErrorCode::{CannotOpen, PermissionDenied, ReadOnly, SystemIoFailure};
+    is(
+        error,
+        &[CannotOpen, PermissionDenied, ReadOnly, SystemIoFailure],
+    )
 }
 
 fn is(error: &rusqlite::Error, codes: &[ErrorCode]) -> bool {

@@ -6,7 +6,7 @@ use serde::Serialize;
 use serde_json::{Map, Value};
 
 use super::Journal;
-use super::ledger::count;
+use super::ledger::{SinkKey, count};
 use crate::problem::Problem;
 use crate::run::identity::reading_id;
 
@@ -30,20 +30,23 @@ pub struct Stats {
 /// What a destination has answered for.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 pub struct SinkStats {
+    /// Its number in the journal.
+    pub sink: SinkKey,
     /// Its name where it was last used.
     pub name: String,
     /// The pipeline file it was last used in.
     pub pipeline: String,
     /// The exporter.
     pub exporter: String,
-    /// `everything` or `new`.
+    /// `everything`, `new` or `revised`.
     pub wants: String,
     /// Readings it took.
     pub acknowledged: u64,
     /// Readings it refused for good.
     pub refused: u64,
-    /// Readings of its meters that it has not answered for: those that wait, and those that a filter keeps
-    /// from it.
+    /// Readings that the transforms above it keep from it.
+    pub left_out: u64,
+    /// Readings of its meters that it has not answered for.
     pub pending: u64,
 }
 
@@ -56,10 +59,12 @@ pub struct Upkept {
     pub findings: Vec<String>,
 }
 
-/// Readings of settled sessions that a sink has not answered for.
+/// Readings of settled sessions that a sink has not answered for, and that are not left out.
 const OVERLOOKED: &str = "SELECT count(*) FROM settled JOIN readings USING (session) \
      WHERE NOT EXISTS (SELECT 1 FROM ledger WHERE ledger.sink = settled.sink \
-     AND ledger.reading = readings.reading)";
+     AND ledger.reading = readings.reading) \
+     AND NOT EXISTS (SELECT 1 FROM left_out WHERE left_out.sink = settled.sink \
+     AND left_out.reading = readings.reading)";
 /// Most findings that are told.
 const FINDINGS: usize = 100;
 
@@ -82,21 +87,24 @@ impl Journal {
         })
     }
 
+    /// Checks the file alone; gives what is wrong, in words.
+    ///
+    /// # Errors
+    /// When the journal cannot be read at all.
+    pub fn check(&self) -> Result<Vec<String>, Problem> {
+        self.read(integrity)
+    }
+
     /// Checks the file, the references in it, and that every reading has the id of its record.
     ///
     /// # Errors
     /// When the journal cannot be read at all.
     pub fn verify(&self) -> Result<Upkept, Problem> {
         self.read(|sqlite| {
-            let mut upkept = Upkept::default();
-            let mut statement = sqlite.prepare("PRAGMA integrity_check")?;
-            let mut rows = statement.query([])?;
-            while let Some(row) = rows.next()? {
-                let found: String = row.get(0)?;
-                if found != "ok" {
-                    upkept.findings.push(found);
-                }
-            }
+            let mut upkept = Upkept {
+                readings: 0,
+                findings: integrity(sqlite)?,
+            };
             let mut statement = sqlite.prepare("PRAGMA foreign_key_check")?;
             let mut rows = statement.query([])?;
             while let Some(row) = rows.next()? {
@@ -117,6 +125,19 @@ impl Journal {
             Ok(upkept)
         })
     }
+}
+
+fn integrity(sqlite: &Connection) -> rusqlite::Result<Vec<String>> {
+    let mut findings = Vec::new();
+    let mut statement = sqlite.prepare("PRAGMA integrity_check")?;
+    let mut rows = statement.query([])?;
+    while let Some(row) = rows.next()? {
+        let found: String = row.get(0)?;
+        if found != "ok" {
+            findings.push(found);
+        }
+    }
+    Ok(findings)
 }
 
 fn check_ids(sqlite: &Connection, upkept: &mut Upkept) -> rusqlite::Result<()> {
@@ -145,8 +166,11 @@ fn sinks(sqlite: &Connection) -> rusqlite::Result<Vec<SinkStats>> {
          (SELECT count(refused) FROM ledger WHERE ledger.sink = sinks.sink), \
          (SELECT count(*) FROM feeds JOIN sessions USING (meter) JOIN readings USING (session) \
          WHERE feeds.sink = sinks.sink AND NOT EXISTS (SELECT 1 FROM ledger \
-         WHERE ledger.sink = sinks.sink AND ledger.reading = readings.reading)) \
-         FROM sinks ORDER BY sink",
+         WHERE ledger.sink = sinks.sink AND ledger.reading = readings.reading) \
+         AND NOT EXISTS (SELECT 1 FROM left_out \
+         WHERE left_out.sink = sinks.sink AND left_out.reading = readings.reading)), \
+         (SELECT count(*) FROM left_out WHERE left_out.sink = sinks.sink), \
+         sink FROM sinks ORDER BY sink",
     )?;
     let rows = statement.query_map([], |row| {
         let number = |index| -> rusqlite::Result<u64> {
@@ -154,12 +178,14 @@ fn sinks(sqlite: &Connection) -> rusqlite::Result<Vec<SinkStats>> {
         };
         let (answered, refused) = (number(4)?, number(5)?);
         Ok(SinkStats {
+            sink: row.get(8)?,
             name: row.get(0)?,
             pipeline: row.get(1)?,
             exporter: row.get(2)?,
             wants: row.get(3)?,
             acknowledged: answered - refused,
             refused,
+            left_out: number(7)?,
             pending: number(6)?,
         })
     })?;
@@ -167,7 +193,7 @@ fn sinks(sqlite: &Connection) -> rusqlite::Result<Vec<SinkStats>> {
 }
 
 /// The tables of an export, in an order in which each comes after what it refers to.
-const TABLES: [&str; 10] = [
+const TABLES: [&str; 11] = [
     "meters",
     "sessions",
     "sources",
@@ -177,6 +203,7 @@ const TABLES: [&str; 10] = [
     "sinks",
     "feeds",
     "ledger",
+    "left_out",
     "events",
 ];
 

@@ -11,6 +11,7 @@ use serde_json::json;
 
 use super::known::{Keep, Need};
 use super::report::SinkReport;
+use super::sink::Fate;
 use crate::journal::Answer;
 use crate::problem::{Code, Problem};
 
@@ -37,6 +38,8 @@ impl Keep<'_> {
         let Some(Handed { readings, answer }) = report.handed.take() else {
             if report.has_failed() {
                 report.pending = need.pending.readings.len() as u64;
+            } else if report.error.is_none() && matches!(need.fate, Fate::Serve) {
+                self.leave_out(need, &[], report);
             }
             return Vec::new();
         };
@@ -45,6 +48,7 @@ impl Keep<'_> {
         };
         let keys = |row: usize| need.key(ids.get(row)).map(|key| (row, key));
         let keys: Vec<(usize, i64)> = (0..ids.len()).filter_map(keys).collect();
+        self.leave_out(need, &keys, report);
         let Some(answer) = answer else {
             report.pending = keys.len() as u64;
             return Vec::new();
@@ -87,6 +91,19 @@ impl Keep<'_> {
                 report.error = Some(problem.kept("the readings were delivered"));
                 Vec::new()
             }
+        }
+    }
+
+    /// Notes what of the readings for a sink did not come through the transforms: all of it was sent.
+    fn leave_out(&mut self, need: &Need, came: &[(usize, i64)], report: &mut SinkReport) {
+        let Some(sink) = need.sink.filter(|_| need.lasting) else {
+            return;
+        };
+        let came: HashSet<i64> = came.iter().map(|(_, key)| *key).collect();
+        let sent = need.pending.readings.values().copied();
+        let left_out: Vec<i64> = sent.filter(|key| !came.contains(key)).collect();
+        if let Err(problem) = self.journal.leave_out(sink, &left_out) {
+            report.error.get_or_insert(problem);
         }
     }
 

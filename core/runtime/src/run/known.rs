@@ -13,7 +13,7 @@ use glucopipe_sdk::exporter::Wants;
 use sha2::{Digest, Sha256};
 use uuid::Uuid;
 
-use super::plan::{PlannedSink, PlannedSource, PlannedTransform};
+use super::plan::{Plan, PlannedSink, PlannedSource, PlannedTransform};
 use super::sink::Fate;
 use crate::device::Selector;
 use crate::journal::{Destination, Journal, MeterKey, Pending, SinkKey, SourceKey};
@@ -55,7 +55,9 @@ pub(super) struct Need {
     /// The sessions it is to be given readings of.
     pub(super) sessions: BTreeSet<i64>,
     /// Whether it is to be given no others of them than those pending.
-    only_pending: bool,
+    pub(super) only_pending: bool,
+    /// Whether what is left out on the way to it is left out for good.
+    pub(super) lasting: bool,
 }
 
 impl Need {
@@ -68,6 +70,7 @@ impl Need {
             renamed: HashMap::new(),
             sessions: BTreeSet::new(),
             only_pending: false,
+            lasting: false,
         }
     }
 
@@ -153,11 +156,17 @@ impl Keep<'_> {
                 .collect(),
             _ => BTreeSet::new(),
         };
-        meters.extend(journal.meters_of(&self.key(source))?);
+        meters.extend(journal.meters_of(&self.pipeline, &source.name)?);
         if meters.is_empty() && self.replay.is_some() && matches!(source.selector, Selector::Any) {
             meters.extend(self.only_meter(driver, &source.name)?);
         }
         Ok(meters)
+    }
+
+    /// The meters that the sources of a plan stand for, as far as that is known.
+    pub fn all_meters(&self, plan: &Plan) -> BTreeSet<MeterKey> {
+        let meters = plan.sources.iter().map(|source| self.meters(source));
+        meters.filter_map(Result::ok).flatten().collect()
     }
 
     /// For a pipeline that has not read anything yet: the one meter it can mean.
@@ -199,7 +208,8 @@ impl Keep<'_> {
         let destination = Destination {
             identity: sink.identity.clone(),
             exporter: sink.component.id.clone(),
-            snapshot,
+            wants: sink.wants,
+            way: Some(sink.way.text()),
             pipeline: self.pipeline.clone(),
             name: sink.name.clone(),
         };
@@ -231,6 +241,7 @@ impl Keep<'_> {
             renamed: HashMap::new(),
             sessions,
             only_pending: !snapshot,
+            lasting: sink.way.lasting,
         })
     }
 }

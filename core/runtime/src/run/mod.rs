@@ -25,3 +25,4 @@ pub mod source;
 mod supply;
 pub mod trace;
 mod watch;
+pub mod way;

@@ -9,6 +9,7 @@ use serde_json::Value;
 use sha2::{Digest, Sha256};
 
 use super::blame;
+use super::way::{self, Way};
 use crate::config::{Component as Kind, Loaded};
 use crate::device::{Finder, Selector};
 use crate::host::exporter_wants;
@@ -67,6 +68,8 @@ pub struct PlannedSink {
     /// The destination, whatever the sink is called: a hash of the exporter and of what says where and
     /// how it delivers.
     pub identity: String,
+    /// By which way readings come to it.
+    pub way: Way,
     /// Nodes it is fed from.
     pub inputs: Vec<String>,
     /// Seconds until it is given up.
@@ -104,7 +107,7 @@ pub fn plan(loaded: &mut Loaded, registry: &Registry, finder: &Finder<'_>) -> Op
         .filter(|transform| !transform.kind.is_empty())
         .filter_map(|transform| plan_transform(loaded, registry, transform))
         .collect();
-    let sinks: Vec<PlannedSink> = pipeline
+    let mut sinks: Vec<PlannedSink> = pipeline
         .sinks
         .iter()
         .filter(|sink| !sink.exporter.is_empty())
@@ -116,6 +119,7 @@ pub fn plan(loaded: &mut Loaded, registry: &Registry, finder: &Finder<'_>) -> Op
     }
     let transforms = in_order(transforms);
     report_missing_times(loaded, &sinks, &transforms);
+    way::find(loaded, &transforms, &mut sinks);
     Some(Plan {
         name: pipeline.name,
         sources,
@@ -265,6 +269,7 @@ fn plan_sink(
             Some(PlannedSink {
                 name: name.clone(),
                 identity: identity(loaded, name, &component),
+                way: Way::default(),
                 component,
                 config,
                 wants,

@@ -186,10 +186,16 @@ impl SinkJob {
     }
 
     /// What the exporter would do with the readings, after its own check.
-    fn preview(&self, readings: RecordBatch) -> Result<Vec<String>, Error> {
+    fn preview(&self, readings: RecordBatch, emptied: bool) -> Result<Vec<String>, Error> {
         let (component, op, config) = (&self.component, &self.op, &self.config);
         check_exporter(component, op, config)?;
-        let readings = Readings::new(readings, &self.metadata, op.clone(), Arc::default());
+        let readings = Readings::new(
+            readings,
+            emptied,
+            &self.metadata,
+            op.clone(),
+            Arc::default(),
+        );
         let seen = preview_export(component, op, config, Box::new(readings))?;
         Ok(seen.map(|seen| seen.lines).unwrap_or_default())
     }
@@ -202,11 +208,12 @@ impl SinkJob {
         let ordered = order(gathered)?;
         report.doubled = ordered.doubled;
         report.offered = ordered.readings.num_rows() as u64;
-        if report.offered == 0 && self.wants == Wants::New {
+        let emptied = report.offered == 0 && !gathered.is_empty();
+        if report.offered == 0 && self.wants != Wants::Everything {
             return Ok(None);
         }
         if self.dry_run {
-            let lines = self.preview(ordered.readings)?;
+            let lines = self.preview(ordered.readings, emptied)?;
             report.would = lines;
             return Ok(None);
         }
@@ -219,6 +226,7 @@ impl SinkJob {
         let all = ordered.readings.num_rows();
         let readings = Readings::new(
             ordered.readings,
+            emptied,
             &self.metadata,
             self.op.clone(),
             taken.clone(),
@@ -283,6 +291,7 @@ struct Readings {
 impl Readings {
     fn new(
         readings: RecordBatch,
+        emptied: bool,
         more: &BTreeMap<String, String>,
         op: Arc<Operation>,
         taken: Arc<AtomicUsize>,
@@ -290,6 +299,9 @@ impl Readings {
         let plain = schema::readings();
         let mut metadata = plain.metadata().clone();
         metadata.extend(more.clone());
+        if emptied {
+            metadata.insert(schema::EMPTIED_KEY.to_owned(), schema::EMPTIED.to_owned());
+        }
         let schema = Arc::new(Schema::new_with_metadata(plain.fields().clone(), metadata));
         Self {
             schema,

@@ -13,7 +13,7 @@ use super::sink::{Delivery, Fate};
 use super::source::Came;
 use crate::device::Selector;
 use crate::host::LogLine;
-use crate::journal::{MeterKey, Recorded, Turn};
+use crate::journal::{Journal, MeterKey, Recorded, Turn};
 use crate::problem::{Code, Problem};
 use crate::transform::ReadContext;
 
@@ -58,7 +58,7 @@ impl Engine<'_> {
                     report.new = done.new;
                     self.flow
                         .warnings
-                        .extend(conflict(&source.name, done.conflicts));
+                        .extend(conflict(&source.name, done.conflicts, keep.journal));
                     recorded = Some(done);
                 }
                 Err(problem) => {
@@ -292,7 +292,9 @@ impl Engine<'_> {
                     None => Ok(batch.clone()),
                 };
                 match rows {
-                    Ok(rows) if rows.num_rows() == 0 => {}
+                    // A snapshot is told that all of what is known is left out.
+                    Ok(rows)
+                        if rows.num_rows() == 0 && (need.only_pending || session.is_none()) => {}
                     // A sink that is gone has reported why.
                     Ok(rows) => drop(way.send(Delivery::Readings(rows))),
                     Err(error) => {
@@ -322,7 +324,7 @@ impl Engine<'_> {
     }
 }
 
-fn conflict(source: &str, count: u64) -> Option<Problem> {
+fn conflict(source: &str, count: u64, journal: &Journal) -> Option<Problem> {
     let readings = match count {
         0 => return None,
         1 => "1 reading has".to_owned(),
@@ -332,6 +334,9 @@ fn conflict(source: &str, count: u64) -> Option<Problem> {
     let problem = Problem::warning(Code::JOURNAL_CONFLICT, title)
         .cause("the meter gave another value, time or marker under the same key")
         .kept("the journal keeps both, and sinks get what was read first")
-        .hint("`glucopipe journal export` shows them as `conflicts`");
+        .hint(format!(
+            "`{}` shows them as `conflicts`",
+            journal.command("export")
+        ));
     Some(problem)
 }

@@ -90,6 +90,21 @@ pub trait Transform: Send {
         None
     }
 
+    /// Whether a reading that it leaves out now is left out by these keys at every later run.
+    fn lasting(&self) -> bool {
+        true
+    }
+
+    /// Whether it gives readings other ids.
+    fn renames(&self) -> bool {
+        false
+    }
+
+    /// Whether it goes by `[persons]`.
+    fn asks_persons(&self) -> bool {
+        false
+    }
+
     /// What the user should know of all reads together; asked once, when the last has passed.
     fn finish(&mut self) -> Vec<Problem> {
         Vec::new()

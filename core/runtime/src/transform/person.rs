@@ -52,6 +52,10 @@ struct Assign {
 }
 
 impl Transform for Assign {
+    fn asks_persons(&self) -> bool {
+        true
+    }
+
     fn apply(&mut self, batch: RecordBatch, context: &ReadContext) -> Result<Outcome, Problem> {
         let serials = words(&batch, "device_serial")?;
         let owner = |serial: &str| self.owners.get(&normalise_serial(serial)).copied();

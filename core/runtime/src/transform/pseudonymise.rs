@@ -119,6 +119,10 @@ struct Shift {
 }
 
 impl Transform for Pseudonymise {
+    fn renames(&self) -> bool {
+        true
+    }
+
     fn apply(&mut self, batch: RecordBatch, _: &ReadContext) -> Result<Outcome, Problem> {
         let rows = batch.num_rows();
         let serials = words(&batch, "device_serial")?;

@@ -131,6 +131,7 @@ unsafe extern "C" fn wants<E: Exporter>(
             wants.write(match wanted {
                 Wants::Everything => abi::GP_WANTS_EVERYTHING,
                 Wants::New => abi::GP_WANTS_NEW,
+                Wants::Revised => abi::GP_WANTS_REVISED,
             });
             Ok(())
         });

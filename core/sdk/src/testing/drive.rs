@@ -302,6 +302,7 @@ impl<E: Exporter> TestSink<E> {
         })?;
         match wanted {
             abi::GP_WANTS_NEW => Ok(Wants::New),
+            abi::GP_WANTS_REVISED => Ok(Wants::Revised),
             _ => Ok(Wants::Everything),
         }
     }

@@ -17,6 +17,7 @@ use crate::error::{Error, Result, Status};
 use crate::exporter::{CommitReport, Preview, Sink, Wants};
 use crate::files::check_target;
 use crate::op::{Level, Op};
+use crate::schema;
 use crate::stream::Batches;
 
 /// Rows formatted before they are written: a bound for memory whatever the batches, and often enough
@@ -46,7 +47,8 @@ impl Mode {
     pub fn wants(self) -> Wants {
         match self {
             Self::Append => Wants::New,
-            Self::Replace | Self::Merge => Wants::Everything,
+            Self::Merge => Wants::Revised,
+            Self::Replace => Wants::Everything,
         }
     }
 
@@ -93,6 +95,8 @@ pub struct TextFile<L> {
     state: State,
     /// The file as it was when it was read.
     read: Option<Stamp>,
+    /// Transforms leave out all that is known.
+    emptied: bool,
     /// Only count.
     dry: bool,
     offered: u64,
@@ -134,6 +138,7 @@ impl<L: Layout> TextFile<L> {
             layout,
             state: State::Fresh,
             read: None,
+            emptied: false,
             dry: false,
             offered: 0,
             delivered: 0,
@@ -240,6 +245,7 @@ impl<L: Layout> TextFile<L> {
     /// Writes all readings; asks `tick`, with the rows written, whether to go on.
     fn write_readings(&mut self, readings: &mut dyn Batches, tick: Tick<'_>) -> Result<()> {
         let before = self.take()?;
+        self.emptied |= schema::is_emptied(&readings.schema());
         tick(self.delivered)?;
         let out = match self.mode {
             Mode::Replace => self.replace(before, readings, tick),
@@ -364,6 +370,7 @@ impl<L: Layout> TextFile<L> {
         let out = match out {
             // No new reading is no reason to touch what is there.
             _ if self.delivered == 0
+                && !self.emptied
                 && (self.mode != Mode::Merge || self.already_there == 0)
                 && self.is_there() =>
             {

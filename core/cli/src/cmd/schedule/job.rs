@@ -100,7 +100,7 @@ impl Job {
         for set in &args.pipeline.set {
             arguments.extend(["--set".to_owned(), set.clone()]);
         }
-        let (journal, elsewhere) = journal(pipeline)?;
+        let (journal, elsewhere) = journal(pipeline, args.system && user().is_none())?;
         if elsewhere {
             arguments.extend([
                 "--set".to_owned(),
@@ -213,7 +213,7 @@ fn unit_name(pipeline: &str) -> String {
 }
 
 /// The journal, and whether it is elsewhere than where a run without this environment would look.
-fn journal(pipeline: &Pipeline) -> Result<(PathBuf, bool), Problem> {
+fn journal(pipeline: &Pipeline, is_homeless: bool) -> Result<(PathBuf, bool), Problem> {
     if let Some(path) = pipeline
         .journal
         .as_ref()
@@ -224,7 +224,8 @@ fn journal(pipeline: &Pipeline) -> Result<(PathBuf, bool), Problem> {
     let here = default_journal()?;
     let plain = |name: &str| std::env::var_os(name).filter(|_| name != "XDG_STATE_HOME");
     let there = default_path(plain);
-    let elsewhere = there.as_ref() != Some(&here);
+    // A service of the system without a user has no home.
+    let elsewhere = is_homeless || there.as_ref() != Some(&here);
     Ok((here, elsewhere))
 }
 
