@@ -62,7 +62,7 @@ fn obey(heard: &mut Heard, from: Sender, cancel: &Cancel, output: Output) {
             cancel.set(Reason::Interrupted);
             // The program may end meanwhile, and this thread with it.
             thread::spawn(move || {
-                thread::sleep(SOON);
+                thread::park_timeout(SOON);
                 output.note(
                     "stopping: a meter is left in order, which takes up to 12 s; Ctrl-C again leaves at once",
                 );

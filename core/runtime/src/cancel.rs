@@ -162,7 +162,7 @@ mod tests {
     #[test]
     fn shields_are_up_until_the_last_is_dropped() {
         let run = Cancel::new();
-        let (one, two) = (run.shield(), run.clone().shield());
+        let (one, two) = (run.shield(), run.shield());
         drop(one);
         assert!(run.is_shielded());
         drop(two);

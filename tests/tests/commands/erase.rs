@@ -108,6 +108,17 @@ fn what_is_not_kept_is_not_erased() {
     let finished = erase(&workspace, whole, &["--yes", "--journal", "nothing.db"]);
     assert_ne!(finished.code, 0);
     assert!(finished.stderr.contains("GP07"), "{}", finished.stderr);
+    // There is no file here that could have a [journal].
+    assert!(
+        finished.stderr.contains("`--journal`"),
+        "{}",
+        finished.stderr
+    );
+    assert!(
+        !finished.stderr.contains("[journal]"),
+        "{}",
+        finished.stderr
+    );
     assert_eq!(workspace.read("audit"), None);
     assert_eq!(
         workspace.read("nothing.db").as_deref(),

@@ -134,9 +134,9 @@ fn pipeline(args: &Dump, path: &str) -> String {
 /// Whether a text is a date or a time without a zone.
 fn is_local(text: &str) -> bool {
     let (date, time) = text.split_once(['T', ' ']).unwrap_or((text, "00:00"));
-    let is_time = |form: &&str| NaiveTime::parse_from_str(time, form).is_ok();
+    let is_time = |form: &str| NaiveTime::parse_from_str(time, form).is_ok();
     let is_date = date.len() == 10 && NaiveDate::parse_from_str(date, "%Y-%m-%d").is_ok();
-    is_date && ["%H:%M", "%H:%M:%S%.f"].iter().any(|form| is_time(&form))
+    is_date && ["%H:%M", "%H:%M:%S%.f"].iter().any(|form| is_time(form))
 }
 
 #[cfg(test)]

@@ -35,12 +35,17 @@ pub enum When {
     At(NaiveDateTime),
 }
 
+/// Keeps what was read before a meter is changed; an error leaves the meter as it is.
+pub type Keep = Box<dyn FnOnce(&SourceRead) -> Result<(), Problem> + Send>;
+/// Notes what was done to the meter that was read.
+pub type Note = Box<dyn FnOnce(&Session, &Event) -> Result<(), Problem> + Send>;
+
 /// What the caller keeps of a change.
 pub struct Keeper {
-    /// Keeps what was read before the meter is changed; an error leaves the meter as it is.
-    pub keep: Box<dyn FnOnce(&SourceRead) -> Result<(), Problem> + Send>,
-    /// Notes what was done to the meter that was read, as soon as it is done.
-    pub note: Box<dyn FnOnce(&Session, &Event) -> Result<(), Problem> + Send>,
+    /// Before it.
+    pub keep: Keep,
+    /// As soon as it is done.
+    pub note: Note,
 }
 
 /// What a change did.

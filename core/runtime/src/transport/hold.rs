@@ -45,7 +45,8 @@ impl Hold {
                 Err(TryLockError::WouldBlock) if Instant::now() >= until => {
                     return Err(LinkError::Busy);
                 }
-                Err(TryLockError::WouldBlock) => thread::sleep(SLICE),
+                // Nothing tells when a lock is free.
+                Err(TryLockError::WouldBlock) => thread::park_timeout(SLICE),
             }
         }
     }

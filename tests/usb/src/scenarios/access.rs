@@ -96,14 +96,16 @@ fn two() {
     nodes[1].give(User::Person, &[nodes[1].hidraw()]);
     nodes[2].give(User::Person, &[nodes[2].sg()]);
     let program = Program::of(User::Person);
-    let finished = program.run(&["dump"]);
-    assert_eq!(finished.code, 2, "{}", finished.stderr);
-    for node in [nodes[0].hidraw(), nodes[1].hidraw(), nodes[2].sg()] {
-        assert!(
-            finished.stderr.contains(node),
-            "{node}: {}",
-            finished.stderr
-        );
+    for command in ["dump", "info", "clock"] {
+        let finished = program.run(&[command]);
+        assert_eq!(finished.code, 2, "{command}: {}", finished.stderr);
+        for node in [nodes[0].hidraw(), nodes[1].hidraw(), nodes[2].sg()] {
+            assert!(
+                finished.stderr.contains(node),
+                "{node}: {}",
+                finished.stderr
+            );
+        }
     }
     for (chosen, uri) in [
         ("serial:7390-7654321", uris[1]),

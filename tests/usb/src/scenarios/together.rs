@@ -7,7 +7,7 @@ use glucopipe_usb_lane::{Nodes, Plug, Program, User};
 use super::{DUMP, Scenario, assert_clean, assert_whole, scenario};
 
 /// A meter that takes longer than another program waits.
-const SLOW: &str = "verio-flex?records=150&fault=slow:200";
+const SLOW: &str = "verio-flex?records=40&fault=slow:1000";
 /// A meter, and the selectors by which two programs reach it.
 type Shared = (&'static str, fn(&Nodes) -> [String; 2]);
 
@@ -68,7 +68,7 @@ fn busy() {
     nodes.give(User::Person, &[nodes.sg(), nodes.block()]);
     let program = Program::of(User::Person);
     let first = program.start(DUMP);
-    plug.wait_until("records", |audit: &Audit| audit.requests > 10);
+    plug.wait_until("records", |audit: &Audit| audit.requests > 2);
     let device = path(nodes.block());
     // It is the meter's, not the user's: another user is kept away as well.
     for user in [User::Person, User::Root] {
