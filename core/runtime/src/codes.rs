@@ -164,7 +164,7 @@ codes! {
     SINK_WRITE = 502, "an exporter could not deliver",
         "Files appear whole or not at all, so what was there before is intact. What was not delivered waits in the journal: run again when the cause is gone, with or without the meter.";
     SINK_PENDING = 503, "a destination took only a part",
-        "The readings that it took are delivered; the rest waits in the journal, and the next run sends it, with or without the meter.";
+        "The readings that it took are delivered; the rest waits in the journal, and the next run sends it, with or without the meter. As a warning: nothing failed, and the sink holds back what it cannot deliver yet.";
     SINK_REFUSED = 504, "a destination refused readings for good",
         "They are not offered to it again. `rejected.jsonl` beside the journal has them with the reasons; `glucopipe replay --all` offers them once more.";
 

@@ -4,7 +4,7 @@ use std::fs;
 
 use glucopipe_sdk::Status;
 use glucopipe_sdk::serde_json::{Value, json};
-use glucopipe_sdk::testing::{TestHost, config_table};
+use glucopipe_sdk::testing::{Form, TestHost, config_table, table, texts};
 
 use super::*;
 
@@ -100,6 +100,25 @@ fn opening_asks_nothing_and_no_readings_are_no_request() {
     sink.write(&[]).unwrap();
     let report = sink.commit().unwrap();
     assert_eq!(report, glucopipe_sdk::exporter::CommitReport::default());
+}
+
+/// Refused before the site is asked for anything, in a dry run too.
+#[test]
+fn readings_of_several_persons_need_a_word() {
+    let host = TestHost::new();
+    let persons = texts(&[Some("anna"), Some("ben")]);
+    let batch = table(2, Form::Words, &[("person", persons)]);
+    let strict = config(&json!({}));
+    let previewed = host.preview_export::<Nightscout>(&strict, std::slice::from_ref(&batch));
+    let mut sink = host.open_exporter::<Nightscout>(&strict).unwrap();
+    let written = sink.write(std::slice::from_ref(&batch));
+    for error in [previewed.map(drop).unwrap_err(), written.unwrap_err()] {
+        assert_eq!(error.status, Status::Precondition, "{error}");
+        assert!(error.message.contains("`filter` transform"), "{error}");
+    }
+    let loose = config(&json!({ "allow_several_persons": true }));
+    let mut sink = host.open_exporter::<Nightscout>(&loose).unwrap();
+    sink.write(&[batch]).unwrap();
 }
 
 #[test]
