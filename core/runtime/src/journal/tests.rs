@@ -309,6 +309,9 @@ fn a_journal_verifies_and_a_changed_key_is_found() {
     home.journal
         .record(&session, &read(&session, &[(1, 93), (2, 250)]), &[])
         .unwrap();
+    let place = home.journal.path().display();
+    let command = format!("glucopipe journal verify --path {place}");
+    assert_eq!(home.journal.command("verify"), command);
     let well = home.journal.verify().unwrap();
     assert_eq!((well.readings, well.findings.len()), (2, 0));
     let sqlite = Connection::open(home.journal.path()).unwrap();
