@@ -1,9 +1,13 @@
-//! A journal of a million readings: what a run that finds nothing new asks of it, and what `explain` asks.
+//! A journal of a million readings: what a run that finds nothing new asks of it, what `explain` asks, and a whole
+//! delivery by the program behind a filter that leaves half of them out.
 //!
 //! `cargo bench -p glucopipe-tests --bench journal` builds with optimisations and prints medians.
+//! `GLUCOPIPE_BENCH_SESSIONS=40` makes the journal a tenth as large.
 
 #![allow(clippy::print_stdout)] // printing is its duty
 
+use std::path::Path;
+use std::process::Command;
 use std::time::{Duration, Instant};
 
 use arrow::array::RecordBatch;
@@ -17,14 +21,24 @@ use glucopipe_sdk::reading::{
     Concentration, Identity, Measurement, MgPerDl, Ranged, Reading, Verbatim,
 };
 use glucopipe_sdk::schema;
+use glucopipe_tests::build;
 
+/// How many sessions there are, unless the environment says otherwise.
 const SESSIONS: u64 = 400;
 const READINGS: u64 = 2500;
 const ROUNDS: usize = 21;
+/// The meter.
+const SERIAL: &str = "ABC123";
+/// The first reading.
+const START: &str = "2001-01-01T00:00:00";
 
 fn main() -> Result<(), Problem> {
     let folder = tempfile::tempdir().expect("a temporary folder");
-    let mut journal = Journal::open(&folder.path().join("journal.db"))?;
+    let mut journal = Journal::open(&folder.path().join("glucopipe/journal.db"))?;
+    let sessions = std::env::var("GLUCOPIPE_BENCH_SESSIONS").ok();
+    let sessions = sessions
+        .and_then(|text| text.parse().ok())
+        .unwrap_or(SESSIONS);
     let session = session();
     let sink = Destination {
         identity: "a destination".into(),
@@ -36,7 +50,7 @@ fn main() -> Result<(), Problem> {
     };
     let (mut read, mut key, mut meter) = (read(&session, 0), 0, 0);
     let filled = Instant::now();
-    for number in 0..SESSIONS {
+    for number in 0..sessions {
         read = self::read(&session, number);
         meter = journal.record(&session, &read, &[])?.meter;
         key = journal.sink(&sink, &[meter])?;
@@ -53,8 +67,8 @@ fn main() -> Result<(), Problem> {
         );
         journal.acknowledge(key, 0, &answers)?;
     }
-    let (all, seconds) = (SESSIONS * READINGS, filled.elapsed().as_secs());
-    println!("{all} readings in {SESSIONS} runs: {seconds} s");
+    let (all, seconds) = (sessions * READINGS, filled.elapsed().as_secs());
+    println!("{all} readings in {sessions} runs: {seconds} s");
     let ids = Texts::of(&read, "reading_id").expect("ids");
     let id = ids.get(0).expect("a reading").to_owned();
     measure("read again, nothing new", || {
@@ -69,7 +83,35 @@ fn main() -> Result<(), Problem> {
     })?;
     measure("one reading's life", || {
         journal.life(&id).map(|life| assert!(life.is_some()))
+    })?;
+    drop(journal);
+    let middle = START.parse::<chrono::NaiveDateTime>().expect("a time")
+        + chrono::TimeDelta::minutes(i64::try_from(all / 2).expect("few"));
+    let since = middle.format("%Y-%m-%dT%H:%M:%S");
+    let pipeline = format!(
+        "[sources.meter]\ndevice = \"virtual:verio-flex?serial={SERIAL}\"\n\
+         [transforms.late]\ntype = \"filter\"\ninputs = [\"meter\"]\nsince = \"{since}\"\n\
+         [sinks.sheet]\nexporter = \"csv\"\ninputs = [\"late\"]\npath = \"sheet.csv\"\nmode = \"append\"\n"
+    );
+    std::fs::write(folder.path().join("pipeline.toml"), pipeline).expect("a pipeline");
+    let began = Instant::now();
+    deliver(folder.path());
+    let seconds = began.elapsed().as_secs_f64();
+    println!("a replay behind a filter, half left out: {seconds:.1} s");
+    measure("the same again, nothing new", || {
+        deliver(folder.path());
+        Ok(())
     })
+}
+
+/// The whole program, from start to end.
+fn deliver(folder: &Path) {
+    let status = Command::new(build().program())
+        .args(["replay", "-q"])
+        .current_dir(folder)
+        .env("XDG_STATE_HOME", folder)
+        .status();
+    assert!(status.is_ok_and(|status| status.success()));
 }
 
 fn measure(name: &str, mut work: impl FnMut() -> Result<(), Problem>) -> Result<(), Problem> {
@@ -96,7 +138,7 @@ fn session() -> Session {
         family: "verio".into(),
         driver: "verio/0.1.0".into(),
         device: DeviceInfo {
-            serial: "ABC123".into(),
+            serial: SERIAL.into(),
             model: "OneTouch Verio".into(),
             ..DeviceInfo::default()
         },
@@ -115,7 +157,7 @@ fn session() -> Session {
 /// The readings of one session, all of them new.
 fn read(session: &Session, number: u64) -> RecordBatch {
     let mut builder = BatchBuilder::new(schema::driver_readings("{}".into()));
-    let start: chrono::NaiveDateTime = "2001-01-01T00:00:00".parse().expect("a time");
+    let start: chrono::NaiveDateTime = START.parse().expect("a time");
     for record in number * READINGS..(number + 1) * READINGS {
         let value = MgPerDl::new(93.0).expect("a value");
         let sent = Verbatim {

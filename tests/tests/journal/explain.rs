@@ -51,4 +51,12 @@ fn what_cannot_be_explained_is_said() {
         !home.workspace.path().join("state").exists(),
         "asking makes nothing"
     );
+    assert_eq!(home.run(&["run"]).code, 0);
+    let pseudonym = home.run(&["explain", "b365d194-ff5a-8019-b8bf-ce5bb06185b8"]);
+    let said = pseudonym.stderr;
+    assert!(
+        said.contains("GP0707") && said.contains("it is a pseudonym"),
+        "{said}"
+    );
+    assert!(!said.contains("--path"), "{said}");
 }

@@ -1,7 +1,10 @@
 //! `glucopipe journal`.
 
 use std::collections::BTreeMap;
+use std::time::Duration;
 
+use glucopipe_runtime::cancel::Cancel;
+use glucopipe_runtime::journal::Journal;
 use serde_json::Value;
 
 use super::{Home, METER};
@@ -90,6 +93,8 @@ fn a_damaged_journal_is_found_out() {
         "{}",
         damaged.stderr
     );
+    let itself = damaged.stderr.contains("glucopipe journal verify");
+    assert!(!itself, "{}", damaged.stderr);
 }
 
 /// Only what every sink has acknowledged, no file is written from and no meter holds is deleted, and only
@@ -128,7 +133,13 @@ fn a_prune_deletes_what_nobody_needs() {
     home.mood("");
     pipeline(&format!("{METER}&seed=7"));
     assert_eq!(home.run(&["run"]).code, 0);
+    // Whoever is asked keeps nobody from delivering, and waits for nobody.
+    let path = home.workspace.path().join("state/glucopipe/journal.db");
+    let other = Journal::open(&path).expect("a journal");
+    let turn = other.turn(&Cancel::new(), Duration::ZERO, || {});
     let alone = prune(&[]);
+    assert!(!alone.stderr.contains("waiting"), "{}", alone.stderr);
+    drop((turn.expect("a turn"), other));
     assert_eq!(alone.code, 2, "{}", alone.stderr);
     assert!(
         alone.stderr.contains("delete 20 readings"),

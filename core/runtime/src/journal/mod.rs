@@ -74,7 +74,7 @@ impl Journal {
         let unreachable = |error: std::io::Error| trouble::unreachable(path, &error);
         let unopened = |refusal: Refusal| trouble::unopened(path, &refusal);
         if !place::is_there(path).map_err(unreachable)? {
-            place::create(path, |file| made(file)).map_err(|error| match error {
+            place::create(path, made).map_err(|error| match error {
                 place::Uncreated::File(error) => unreachable(error),
                 place::Uncreated::Contents(refusal) => unopened(refusal),
             })?;

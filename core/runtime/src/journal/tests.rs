@@ -309,6 +309,9 @@ fn a_journal_verifies_and_a_changed_key_is_found() {
     home.journal
         .record(&session, &read(&session, &[(1, 93), (2, 250)]), &[])
         .unwrap();
+    let place = home.journal.path().display();
+    let command = format!("glucopipe journal verify --path {place}");
+    assert_eq!(home.journal.command("verify"), command);
     let well = home.journal.verify().unwrap();
     assert_eq!((well.readings, well.findings.len()), (2, 0));
     let sqlite = Connection::open(home.journal.path()).unwrap();
@@ -650,11 +653,39 @@ fn exported(journal: &Journal) -> String {
 /// For whoever makes a new version: the file of the version before is made once, and never again.
 #[test]
 #[ignore = "writes a fixture"]
-fn make_the_file_of_version_1() {
-    assert_eq!(schema::VERSION, 1, "its time has passed");
-    let path = concat!(env!("CARGO_MANIFEST_DIR"), "/src/journal/fixtures/v1.db");
+fn make_the_file_of_version_2() {
+    assert_eq!(schema::VERSION, 2, "its time has passed");
+    let path = concat!(env!("CARGO_MANIFEST_DIR"), "/src/journal/fixtures/v2.db");
     let _ = std::fs::remove_file(path);
-    fill(&mut Journal::open(Path::new(path)).unwrap());
+    fill_further(&mut Journal::open(Path::new(path)).unwrap());
+}
+
+/// The same, with what version 2 has besides: what waits is left out instead.
+fn fill_further(journal: &mut Journal) {
+    fill(journal);
+    let meter = journal.meter(DRIVER, SERIAL).unwrap().unwrap();
+    let destination = Destination {
+        way: Some("a way".into()),
+        ..destination("sheet")
+    };
+    let sink = journal.sink(&destination, &[meter]).unwrap();
+    let pending = journal.pending(sink, &[meter], false, None).unwrap();
+    let left_out: Vec<i64> = pending.readings.into_values().collect();
+    journal.leave_out(sink, &left_out).unwrap();
+}
+
+#[test]
+fn a_journal_of_version_2_opens_with_all_that_is_in_it() {
+    let home = home();
+    let old = home.folder.path().join("old.db");
+    std::fs::write(&old, include_bytes!("fixtures/v2.db")).unwrap();
+    let old = Journal::open(&old).unwrap();
+    assert_eq!(old.verify().unwrap().findings, [""; 0]);
+    let sink = &old.stats().unwrap().sinks[0];
+    assert_eq!((sink.left_out, sink.pending), (1, 0));
+    let mut new = home.journal;
+    fill_further(&mut new);
+    assert_eq!(exported(&new), exported(&old));
 }
 
 #[test]
