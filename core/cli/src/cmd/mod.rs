@@ -19,7 +19,7 @@ mod run;
 mod schedule;
 
 use clap::CommandFactory;
-use glucopipe_runtime::problem::Problem;
+use glucopipe_runtime::problem::{Place, Problem};
 
 use crate::args::{Args, Command};
 use crate::context::Context;
@@ -67,8 +67,10 @@ pub(crate) fn dispatch(context: &Context, command: Command) -> Exit {
             ..problem
         };
         context.output.problem(&problem);
+        // What has a position in a file was not said on the command line.
+        let in_file = matches!(problem.place, Some(Place::Text { .. }));
         match Exit::for_code(problem.code) {
-            Exit::Config if device => Exit::Usage,
+            Exit::Config if device && !in_file => Exit::Usage,
             exit => exit,
         }
     });
