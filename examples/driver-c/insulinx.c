@@ -23,6 +23,7 @@ struct gp_session {
   const gp_transport* transport;
   gp_link* link;
   gph_text report; /* of the last read, JSON */
+  int taken;       /* whether the host took its readings */
 };
 
 /* ---- the protocol: bytes, and nothing of the host ------------------------------------------------- */
@@ -215,12 +216,13 @@ static gp_status decode_list(char* list, gph_readings* readings, gph_text* repor
 /* ---- the driver ----------------------------------------------------------------------------------- */
 static gp_status GP_CALL driver_open(const gp_op* op, const char* config, gp_session** out, gp_error* error) {
   gp_session* s = (gp_session*)calloc(1, sizeof *s);
-  gp_status status;
-  (void)config; /* it has no keys */
-  if (!s) return gph_no_memory(error);
-  s->transport = (const gp_transport*)op->host->get_extension(op->host, GP_EXT_TRANSPORT);
-  status = s->transport ? s->transport->open(op, GP_LINK_HID, &s->link, error)
-                        : gph_fail(error, GP_E_UNSUPPORTED, "the host has no links");
+  gp_status status = gph_config_check(config, error); /* it has no keys */
+  if (status == GP_OK && !s) status = gph_no_memory(error);
+  if (status == GP_OK) {
+    s->transport = (const gp_transport*)op->host->get_extension(op->host, GP_EXT_TRANSPORT);
+    status = s->transport ? s->transport->open(op, GP_LINK_HID, &s->link, error)
+                          : gph_fail(error, GP_E_UNSUPPORTED, "the host has no links");
+  }
   if (status == GP_OK) *out = s;
   else free(s);
   return status;
@@ -250,7 +252,7 @@ static gp_status GP_CALL driver_read(gp_session* s, const gp_op* op, const char*
   if (status == GP_OK) status = ask(s, op, "$result?\r\n", &list, error);
   if (status == GP_OK) status = decode_list(list.data, &readings, &s->report, error);
   if (status == GP_OK && device.failed) status = gph_no_memory(error);
-  if (status == GP_OK) status = gph_readings_give(&readings, device.data, out, error);
+  if (status == GP_OK) status = gph_readings_give(&readings, device.data, &s->taken, out, error);
   gph_readings_free(&readings);
   gph_free(&device);
   gph_free(&list);
@@ -260,7 +262,9 @@ static gp_status GP_CALL driver_read(gp_session* s, const gp_op* op, const char*
 static gp_status GP_CALL driver_report(gp_session* s, const gp_op* op, gp_string* out, gp_error* error) {
   gph_text copy = {0};
   (void)op;
-  gph_puts(&copy, s->report.data ? s->report.data : "{\"complete\": false, \"reasons\": [\"nothing was read\"]}");
+  gph_puts(&copy, s->taken && s->report.data
+                      ? s->report.data
+                      : "{\"complete\": false, \"reasons\": [\"the readings were not taken\"]}");
   if (s->report.failed) copy.failed = 1;
   return gph_give(&copy, out, error);
 }

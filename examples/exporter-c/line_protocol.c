@@ -3,14 +3,15 @@
  *     glucose,model=Contour\ Next\ USB,serial=7390-1234567 value=93,unit="mg/dL",id="01e6…" 1790000000000000000
  *
  * The file appears whole or not at all: a temporary file beside it gets its name in commit. It holds all that
- * is known at each run (GP_WANTS_EVERYTHING, because `wants` is NULL). */
+ * is known at each run (GP_WANTS_EVERYTHING, because `wants` is NULL). Readings without a time have no line. */
 #include <glucopipe_file.h>
 
 #include <glucopipe_arrow.h>
 
 struct gp_sink {
   gph_file file;
-  uint64_t rows;
+  uint64_t delivered;
+  gph_text pending; /* reading_ids in JSON: readings without a time, which wait for one */
 };
 
 /* ---- the format ----------------------------------------------------------------------------------- */
@@ -90,19 +91,19 @@ static int format(gph_text* line, const columns* of, int64_t row) {
 static void GP_CALL sink_close(gp_sink* sink) {
   if (!sink) return;
   gph_file_close(&sink->file);
+  gph_free(&sink->pending);
   free(sink);
 }
 
 static gp_status GP_CALL sink_open(const gp_op* op, const char* config, gp_sink** out, gp_error* error) {
   gp_sink* sink = (gp_sink*)calloc(1, sizeof *sink);
   gph_text path = {0};
-  gp_status status;
+  gp_status status = gph_config_check(config, error);
   (void)op;
-  if (!sink) return gph_no_memory(error);
-  if (gph_config_text(config, "path", &path) != 1 || !path.len)
-    status = gph_fail_key(error, "path", "`path` is missing");
-  else
-    status = path.failed ? gph_no_memory(error) : gph_file_create(&sink->file, path.data, error);
+  if (status == GP_OK && (gph_config_text(config, "path", &path) != 1 || !path.len))
+    status = gph_fail_key(error, "path", "`path` is missing, or no text");
+  if (status == GP_OK && (!sink || path.failed)) status = gph_no_memory(error);
+  if (status == GP_OK) status = gph_file_create(&sink->file, path.data, error);
   gph_free(&path);
   if (status == GP_OK) *out = sink;
   else sink_close(sink);
@@ -119,10 +120,15 @@ static gp_status GP_CALL sink_write(gp_sink* sink, const gp_op* op, struct Arrow
     if (!find(&batches, &of)) status = gph_fail(error, GP_E_INTERNAL, "the readings lack a column of reading/1");
     for (row = 0; status == GP_OK && row < batches.batch.length; row++) {
       line.len = 0;
-      status = format(&line, &of, row) ? gph_file_write(&sink->file, &line, error)
-                                       : gph_fail(error, GP_E_INVALID_ARGUMENT, "a reading has no time in UTC: feed "
-                                                                                "this sink from a `clock` transform");
-      sink->rows++;
+      if (format(&line, &of, row)) {
+        status = gph_file_write(&sink->file, &line, error);
+        sink->delivered++;
+      } else {
+        size_t len;
+        const char* id = gph_text_at(&of.id, row, &len);
+        gph_puts(&sink->pending, sink->pending.len ? ", " : "");
+        gph_quote(&sink->pending, id ? id : "", len);
+      }
     }
   }
   gph_free(&line);
@@ -131,9 +137,19 @@ static gp_status GP_CALL sink_write(gp_sink* sink, const gp_op* op, struct Arrow
 }
 
 static gp_status GP_CALL sink_commit(gp_sink* sink, const gp_op* op, gp_string* report, gp_error* error) {
+  gph_text more = {0};
   gp_status status = gph_file_commit(&sink->file, error);
   (void)op;
-  return status == GP_OK ? gph_file_report(&sink->file, sink->rows, report, error) : status;
+  if (sink->pending.len) {
+    gph_puts(&more, ", \"problem\": \"readings without a time in UTC: put a `clock` transform in front\"");
+    gph_puts(&more, ", \"pending\": [");
+    gph_add(&more, sink->pending.data, sink->pending.len);
+    gph_puts(&more, "]");
+  }
+  if (sink->pending.failed) more.failed = 1;
+  if (status == GP_OK) status = gph_file_report(&sink->file, sink->delivered, &more, report, error);
+  gph_free(&more);
+  return status;
 }
 
 static const gp_exporter exporter = {sizeof exporter, 0,    sink_open, sink_close, sink_write,

@@ -209,13 +209,16 @@ const Config = struct { path: []const u8 };
 fn opened(config: []const u8) !*Sink {
     const parsed = try std.json.parseFromSlice(Config, allocator, config, .{});
     defer parsed.deinit();
-    if (parsed.value.path.len == 0) return error.EmptyPath;
+    const given = parsed.value.path;
+    // A name in C ends at its first NUL.
+    if (given.len == 0 or std.mem.indexOfScalar(u8, given, 0) != null) return error.BadPath;
     const sink = try allocator.create(Sink);
     errdefer allocator.destroy(sink);
-    const path = try allocator.dupe(u8, parsed.value.path);
+    const path = try allocator.dupe(u8, given);
     errdefer allocator.free(path);
     const number = std.crypto.random.int(u64);
-    const temporary = try std.fmt.allocPrint(allocator, "{s}.{x}.tmp", .{ path, number });
+    const folder = std.fs.path.dirname(path) orelse ".";
+    const temporary = try std.fmt.allocPrint(allocator, "{s}/.glucopipe-{x}", .{ folder, number });
     sink.* = .{ .path = path, .temporary = temporary };
     return sink;
 }

@@ -236,6 +236,7 @@ GPH_API int gph_readings_batch(gph_readings* readings, struct ArrowArray* batch)
 typedef struct gph_given {
   struct ArrowArray batch;
   char* device;
+  int* taken;
 } gph_given;
 
 GPH_API int gph_given_schema(struct ArrowArrayStream* stream, struct ArrowSchema* out) {
@@ -272,6 +273,7 @@ no_memory:
 GPH_API int gph_given_next(struct ArrowArrayStream* stream, struct ArrowArray* out) {
   gph_given* given = (gph_given*)stream->private_data;
   *out = given->batch; /* moved; a released array is the end */
+  if (given->taken) *given->taken = 1;
   memset(&given->batch, 0, sizeof given->batch);
   return 0;
 }
@@ -290,14 +292,15 @@ GPH_API void gph_given_release(struct ArrowArrayStream* stream) {
 }
 
 /* Hands the readings out as a stream of one batch, and empties them, on failure too. device is the JSON
- * object of gp_driver.info. */
-GPH_API gp_status gph_readings_give(gph_readings* readings, const char* device, struct ArrowArrayStream* out,
-                                    gp_error* error) {
+ * object of gp_driver.info. *taken becomes 0, and 1 once the batch is taken: a host may release the stream
+ * before, and then the read was not complete. It lives in the session, or is NULL. */
+GPH_API gp_status gph_readings_give(gph_readings* readings, const char* device, int* taken,
+                                    struct ArrowArrayStream* out, gp_error* error) {
   gph_given* given = (gph_given*)calloc(1, sizeof *given);
   gph_text copy;
   int whole;
   memset(&copy, 0, sizeof copy);
-  gph_puts(&copy, device);
+  gph_puts(&copy, device ? device : "");
   whole = given && !copy.failed && gph_readings_batch(readings, &given->batch);
   gph_readings_free(readings);
   if (!whole) {
@@ -306,6 +309,8 @@ GPH_API gp_status gph_readings_give(gph_readings* readings, const char* device, 
     gph_free(&copy);
     return gph_no_memory(error);
   }
+  if (taken) *taken = 0;
+  given->taken = taken;
   given->device = copy.data;
   out->get_schema = gph_given_schema;
   out->get_next = gph_given_next;

@@ -15,7 +15,7 @@
 
 #include "glucopipe_text.h"
 
-/* A file in the making; starts as {0}. It has a name of its own beside its target, and mode 0600. */
+/* A file in the making; starts as {0}. It has a hidden name beside its target, and mode 0600. */
 typedef struct gph_file {
   FILE* out; /* NULL before gph_file_create and after gph_file_commit */
   uint64_t bytes;
@@ -63,6 +63,7 @@ GPH_API void gph_file_close(gph_file* file) {
 GPH_API gp_status gph_file_create(gph_file* file, const char* path, gp_error* error) {
   struct stat found;
   gph_text name;
+  const char* slash;
   int handle;
   gp_status status = gph_make_folders(path, error);
   memset(&name, 0, sizeof name);
@@ -78,8 +79,9 @@ GPH_API gp_status gph_file_create(gph_file* file, const char* path, gp_error* er
     memset(&name, 0, sizeof name);
   }
   if (!file->path) return gph_no_memory(error);
-  gph_puts(&name, file->path);
-  gph_puts(&name, ".XXXXXX");
+  slash = strrchr(file->path, '/');
+  if (slash) gph_add(&name, file->path, (size_t)(slash - file->path) + 1);
+  gph_puts(&name, ".glucopipe-XXXXXX");
   file->temporary = name.data;
   if (name.failed || !name.data) return gph_no_memory(error);
   handle = mkstemp(file->temporary);
@@ -125,14 +127,18 @@ GPH_API gp_status gph_file_commit(gph_file* file, gp_error* error) {
   return GP_OK;
 }
 
-/* What gp_exporter.commit reports of a file to which every reading went. */
-GPH_API gp_status gph_file_report(const gph_file* file, uint64_t delivered, gp_string* report, gp_error* error) {
+/* What gp_exporter.commit reports of a file. more is further members, each behind a comma, or NULL. */
+GPH_API gp_status gph_file_report(const gph_file* file, uint64_t delivered, const gph_text* more, gp_string* report,
+                                  gp_error* error) {
   gph_text json;
   memset(&json, 0, sizeof json);
   gph_print(&json, "{\"delivered\": %llu, \"bytes\": %llu, \"targets\": [", (unsigned long long)delivered,
             (unsigned long long)file->bytes);
   gph_quote(&json, file->path, strlen(file->path));
-  gph_puts(&json, "]}");
+  gph_puts(&json, "]");
+  if (more && more->data) gph_add(&json, more->data, more->len);
+  if (more && more->failed) json.failed = 1;
+  gph_puts(&json, "}");
   return gph_give(&json, report, error);
 }
 #endif /* GLUCOPIPE_FILE_H */

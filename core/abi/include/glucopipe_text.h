@@ -206,54 +206,102 @@ GPH_API const char* gph_json_blank(const char* at) {
   return at;
 }
 
-/* Behind the value that starts here; NULL when it has no end. */
-GPH_API const char* gph_json_skip(const char* at) {
-  int depth = 0, quoted = 0;
-  for (; *at; at++) {
-    if (quoted) {
-      if (*at == '\\' && at[1]) at++;
-      else if (*at == '"') quoted = 0;
-    } else if (*at == '"') {
-      quoted = 1;
-    } else if (*at == '{' || *at == '[') {
-      depth++;
-    } else if (*at == '}' || *at == ']' || *at == ',') {
-      if (depth == 0) return at;
-      if (*at != ',') depth--;
-    }
-    if (!quoted && depth == 0 && (*at == '"' || *at == '}' || *at == ']')) return at + 1;
+/* The four hexadecimal digits of an escape. */
+GPH_API int gph_json_unit(const char* at, unsigned long* unit) {
+  int digit;
+  *unit = 0;
+  for (digit = 0; digit < 4; digit++) {
+    static const char digits[] = "0123456789abcdef0123456789ABCDEF";
+    const char* found = at[digit] ? strchr(digits, at[digit]) : NULL;
+    if (!found) return 0;
+    *unit = *unit << 4 | (unsigned long)((found - digits) & 15);
   }
-  return NULL;
+  return 1;
+}
+
+/* Behind the string, or NULL when it is none. */
+GPH_API const char* gph_json_string(const char* at) {
+  unsigned long unit;
+  if (*at++ != '"') return NULL;
+  while (*at != '"') {
+    if (*at == '\\') {
+      at++;
+      if (!*at || !strchr("\"\\/bfnrtu", *at) || (*at == 'u' && !gph_json_unit(at + 1, &unit))) return NULL;
+      at += *at == 'u' ? 5 : 1;
+    } else {
+      size_t whole = (unsigned char)*at < 0x20 ? 0 : gph_utf8(at, 4); /* a NUL ends every sequence */
+      if (!whole) return NULL;
+      at += whole;
+    }
+  }
+  return at + 1;
+}
+
+GPH_API const char* gph_json_digits(const char* at) {
+  if (*at < '0' || *at > '9') return NULL;
+  while (*at >= '0' && *at <= '9') at++;
+  return at;
+}
+
+GPH_API const char* gph_json_number(const char* at) {
+  if (*at == '-') at++;
+  at = *at == '0' ? at + 1 : gph_json_digits(at);
+  if (at && *at == '.') at = gph_json_digits(at + 1);
+  if (at && (*at == 'e' || *at == 'E')) at = gph_json_digits(at + 1 + (at[1] == '+' || at[1] == '-'));
+  return at;
+}
+
+/* How deep objects and arrays may lie in each other. */
+#define GPH_JSON_DEPTH 64
+
+/* Behind the value that starts here, or NULL when it is none. */
+GPH_API const char* gph_json_value(const char* at, int depth) {
+  char end = *at == '{' ? '}' : *at == '[' ? ']' : 0;
+  if (*at == '"') return gph_json_string(at);
+  if (!end) {
+    if (!strncmp(at, "true", 4) || !strncmp(at, "null", 4)) return at + 4;
+    return strncmp(at, "false", 5) ? gph_json_number(at) : at + 5;
+  }
+  if (!depth) return NULL;
+  at = gph_json_blank(at + 1);
+  if (*at == end) return at + 1;
+  for (;;) {
+    if (end == '}') {
+      at = gph_json_string(at);
+      if (!at || *(at = gph_json_blank(at)) != ':') return NULL;
+      at = gph_json_blank(at + 1);
+    }
+    at = gph_json_value(at, depth - 1);
+    if (!at) return NULL;
+    at = gph_json_blank(at);
+    if (*at != ',') return *at == end ? at + 1 : NULL;
+    at = gph_json_blank(at + 1);
+  }
+}
+
+/* Whether the configuration is one at all: a JSON object. The functions below take that for granted. */
+GPH_API gp_status gph_config_check(const char* config, gp_error* error) {
+  const char* at = config ? gph_json_blank(config) : NULL;
+  at = at && *at == '{' ? gph_json_value(at, GPH_JSON_DEPTH) : NULL;
+  if (at && !*gph_json_blank(at)) return GP_OK;
+  return gph_fail(error, GP_E_INVALID_ARGUMENT, "the configuration is no JSON object");
 }
 
 /* The value of a key of the object, or NULL. Keys of keys are not looked at. */
 GPH_API const char* gph_json_find(const char* json, const char* key) {
   size_t len = strlen(key);
-  const char* at = gph_json_blank(json);
-  if (*at != '{') return NULL;
-  for (at = gph_json_blank(at + 1); *at == '"';) {
-    const char* end = gph_json_skip(at);
+  const char* at = gph_json_blank(gph_json_blank(json) + 1);
+  while (at && *at == '"') {
+    const char* end = gph_json_string(at);
     int same = end && (size_t)(end - at) == len + 2 && !memcmp(at + 1, key, len);
-    if (!end || *(at = gph_json_blank(end)) != ':') return NULL;
-    at = gph_json_blank(at + 1);
+    if (!end || *(end = gph_json_blank(end)) != ':') return NULL;
+    at = gph_json_blank(end + 1);
     if (same) return at;
-    at = gph_json_skip(at);
-    if (!at || *(at = gph_json_blank(at)) != ',') return NULL;
-    at = gph_json_blank(at + 1);
+    at = gph_json_value(at, GPH_JSON_DEPTH);
+    if (at) at = gph_json_blank(at);
+    if (at) at = *at == ',' ? gph_json_blank(at + 1) : NULL;
   }
   return NULL;
-}
-
-GPH_API int gph_json_unit(const char* at, unsigned long* unit) {
-  int digit;
-  *unit = 0;
-  for (digit = 0; digit < 4; digit++) {
-    char c = at[digit];
-    int value = c >= '0' && c <= '9' ? c - '0' : c >= 'a' && c <= 'f' ? c - 'a' + 10 : c >= 'A' && c <= 'F' ? c - 'A' + 10 : -1;
-    if (value < 0) return 0;
-    *unit = *unit << 4 | (unsigned long)value;
-  }
-  return 1;
 }
 
 GPH_API void gph_add_code(gph_text* out, unsigned long code) {
@@ -279,7 +327,8 @@ GPH_API void gph_add_code(gph_text* out, unsigned long code) {
   }
 }
 
-/* Appends the text of a key. 1 when it is there, 0 when it is missing or null, -1 when it is no text. */
+/* Appends the text of a key. 1 when it is there, 0 when it is missing or null, -1 when it is no text, or one
+ * with a NUL in it, which C would end there. */
 GPH_API int gph_config_text(const char* config, const char* key, gph_text* out) {
   static const char names[] = "\"\\/bfnrt", meant[] = "\"\\/\b\f\n\r\t";
   const char* at = gph_json_find(config, key);
@@ -297,6 +346,7 @@ GPH_API int gph_config_text(const char* config, const char* key, gph_text* out) 
         at += 6;
         unit = 0x10000 + ((unit - 0xd800) << 10) + (low - 0xdc00);
       }
+      if (!unit) return -1;
       gph_add_code(out, unit);
     } else if (*at && (escape = strchr(names, *at)) != NULL) {
       gph_add(out, &meant[escape - names], 1);

@@ -74,10 +74,15 @@ static int config(void) {
   static const char json[] =
       " { \"deep\" : {\"path\": \"no\", \"list\": [1, \"}\", {\"x\": \"\\\"\"}]}, \"path\":\"a\\u00e4\\\\\\/\\ud83d\\ude00\","
       " \"number\": -2.5e1 , \"yes\" : true, \"none\": null, \"no\": false}";
-  static const char* const broken[] = {"", "[]", "{", "{\"path\"", "{\"path\":", "{\"path\": \"a", "{\"path\": \"\\u12\"}", "{\"path\": \"\\q\"}"};
+  static const char* const broken[] = {"", " ", "7", "null", "\"path\"", "[]", "[{\"path\": \"a\"}]", "{", "{\"path\"", "{\"path\":", "{\"path\": \"a",
+                                       "{\"path\": \"\\u12\"}", "{\"path\": \"\\q\"}", "{\"path\": \"\xff\"}", "{\"path\": \"\n\"}", "{\"path\": \"a\",}",
+                                       "{\"path\": \"a\"", "{\"path\": \"a\"} x", "{\"x\": 01, \"path\": \"a\"}", "{\"x\": -, \"path\": \"a\"}", "{\"x\": 1.}", "{\"x\": 1e}",
+                                       "{\"x\": [1 2]}", "{\"x\": truth}", "{x: 1}", "{\"x\" 1}"};
+  gph_text deep = empty();
   gph_text text = empty();
   double number = 0;
   size_t i;
+  CHECK(gph_config_check(json, NULL) == GP_OK && gph_config_check("{}", NULL) == GP_OK && gph_config_check(NULL, NULL) != GP_OK);
   CHECK(gph_config_text(json, "path", &text) == 1 && !strcmp(text.data, "a\xc3\xa4\\/\xf0\x9f\x98\x80"));
   CHECK(gph_config_text(json, "pat", &text) == 0 && gph_config_text(json, "none", &text) == 0);
   CHECK(gph_config_text(json, "list", &text) == 0 && gph_config_text(json, "number", &text) == -1);
@@ -85,8 +90,12 @@ static int config(void) {
   CHECK(gph_config_number(json, "path", &number) == -1 && gph_config_number(json, "none", &number) == 0);
   CHECK(gph_config_bool(json, "yes", 0) == 1 && gph_config_bool(json, "no", 1) == 0 && gph_config_bool(json, "x", 1) == 1);
   for (i = 0; i < sizeof broken / sizeof *broken; i++) {
-    CHECK(gph_config_text(broken[i], "path", &text) != 1);
+    CHECK(gph_config_check(broken[i], NULL) == GP_E_INVALID_ARGUMENT);
   }
+  CHECK(gph_config_text("{\"path\": \"a\\u0000b\"}", "path", &text) == -1);
+  for (i = 0; i < 100000; i++) gph_puts(&deep, "{\"a\":");
+  CHECK(gph_config_check(deep.data, NULL) == GP_E_INVALID_ARGUMENT);
+  gph_free(&deep);
   gph_free(&text);
   return 0;
 }
@@ -101,6 +110,8 @@ static int32_t always(const gp_op* op) {
   (void)op;
   return 1;
 }
+
+static int taken;
 
 static int given(int count, struct ArrowArrayStream* out) {
   gph_readings readings;
@@ -123,7 +134,7 @@ static int given(int count, struct ArrowArrayStream* out) {
     reading.raw_len = 2;
     gph_readings_add(&readings, &reading);
   }
-  return gph_readings_give(&readings, "{\"serial\": \"1\"}", out, NULL) == GP_OK && !readings.count;
+  return gph_readings_give(&readings, "{\"serial\": \"1\"}", &taken, out, NULL) == GP_OK && !readings.count;
 }
 
 /* Keeps glucose, and adds 1000 to it; drops batches without any. */
@@ -179,9 +190,9 @@ static int batches(void) {
   gph_close(&from);
 
   /* A stream that was released unread. */
-  CHECK(given(3, &stream));
+  CHECK(taken && given(3, &stream));
   stream.release(&stream);
-  CHECK(!stream.release);
+  CHECK(!stream.release && !taken);
 
   CHECK(given(20, &stream) && gph_apply(&op, &stream, &changed, keep, NULL, &error) == GP_OK);
   CHECK(gph_open(&from, &changed, &error) == GP_OK && gph_next(&from, &op, &error) == GP_OK && from.batch.length == 13);
@@ -259,7 +270,7 @@ static int batches(void) {
 
 static int files(const char* folder) {
   gph_file file;
-  gph_text path = empty(), text = empty();
+  gph_text path = empty(), text = empty(), more = empty();
   gp_error error;
   gp_string report;
   struct stat found;
@@ -269,6 +280,7 @@ static int files(const char* folder) {
   gph_puts(&path, folder);
   gph_puts(&path, "/new/folder/lines");
   gph_puts(&text, "half");
+  gph_puts(&more, ", \"left_out\": 2");
   CHECK(gph_file_create(&file, path.data, &error) == GP_OK && gph_file_write(&file, &text, &error) == GP_OK);
   CHECK(stat(path.data, &found) != 0 && stat(file.temporary, &found) == 0);
   gph_puts(&text, ".");
@@ -280,8 +292,10 @@ static int files(const char* folder) {
     gph_free(&left);
   }
   CHECK(gph_file_create(&file, path.data, &error) == GP_OK && gph_file_write(&file, &text, &error) == GP_OK);
-  CHECK(gph_file_commit(&file, &error) == GP_OK && gph_file_report(&file, 1, &report, &error) == GP_OK);
-  CHECK(strstr(report.data, "\"delivered\": 1, \"bytes\": 5") != NULL);
+  CHECK(gph_file_commit(&file, &error) == GP_OK && gph_file_report(&file, 1, &more, &report, &error) == GP_OK);
+  CHECK(strstr(report.data, "{\"delivered\": 1, \"bytes\": 5, \"targets\": [\"") == report.data);
+  CHECK(strstr(report.data, "/lines\"], \"left_out\": 2}") != NULL);
+  gph_free(&more);
   report.release(&report);
   CHECK(stat(path.data, &found) == 0 && found.st_size == 5 && (found.st_mode & 0777) == 0600);
   CHECK(gph_file_commit(&file, &error) == GP_E_PRECONDITION);

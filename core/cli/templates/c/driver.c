@@ -17,6 +17,7 @@ struct gp_session {
   const gp_transport* transport;
   gp_link* link;
   gph_text report; /* of the last read, JSON */
+  int taken;       /* whether the host took its readings */
 };
 
 /* ---- the protocol: bytes, and nothing of the host ------------------------------------------------- */
@@ -96,12 +97,13 @@ static gp_status read_all(gp_session* s, const gp_op* op, gph_readings* readings
 /* ---- the driver ----------------------------------------------------------------------------------- */
 static gp_status GP_CALL driver_open(const gp_op* op, const char* config, gp_session** out, gp_error* error) {
   gp_session* s = (gp_session*)calloc(1, sizeof *s);
-  gp_status status;
-  (void)config; /* it has no keys; gph_config_text and its like read them */
-  if (!s) return gph_no_memory(error);
-  s->transport = (const gp_transport*)op->host->get_extension(op->host, GP_EXT_TRANSPORT);
-  status = s->transport ? s->transport->open(op, GP_LINK_HID, &s->link, error)
-                        : gph_fail(error, GP_E_UNSUPPORTED, "the host has no links");
+  gp_status status = gph_config_check(config, error); /* its keys: gph_config_text and its like */
+  if (status == GP_OK && !s) status = gph_no_memory(error);
+  if (status == GP_OK) {
+    s->transport = (const gp_transport*)op->host->get_extension(op->host, GP_EXT_TRANSPORT);
+    status = s->transport ? s->transport->open(op, GP_LINK_HID, &s->link, error)
+                          : gph_fail(error, GP_E_UNSUPPORTED, "the host has no links");
+  }
   if (status == GP_OK) *out = s;
   else free(s);
   return status;
@@ -130,7 +132,7 @@ static gp_status GP_CALL driver_read(gp_session* s, const gp_op* op, const char*
   (void)query;
   if (status == GP_OK) status = read_all(s, op, &readings, error);
   if (status == GP_OK && device.failed) status = gph_no_memory(error);
-  if (status == GP_OK) status = gph_readings_give(&readings, device.data, out, error);
+  if (status == GP_OK) status = gph_readings_give(&readings, device.data, &s->taken, out, error);
   gph_readings_free(&readings);
   gph_free(&device);
   return status;
@@ -139,7 +141,9 @@ static gp_status GP_CALL driver_read(gp_session* s, const gp_op* op, const char*
 static gp_status GP_CALL driver_report(gp_session* s, const gp_op* op, gp_string* out, gp_error* error) {
   gph_text copy = {0};
   (void)op;
-  gph_puts(&copy, s->report.data ? s->report.data : "{\"complete\": false, \"reasons\": [\"nothing was read\"]}");
+  gph_puts(&copy, s->taken && s->report.data
+                      ? s->report.data
+                      : "{\"complete\": false, \"reasons\": [\"the readings were not taken\"]}");
   if (s->report.failed) copy.failed = 1;
   return gph_give(&copy, out, error);
 }

@@ -48,13 +48,12 @@ static void GP_CALL sink_close(gp_sink* sink) {
 static gp_status GP_CALL sink_open(const gp_op* op, const char* config, gp_sink** out, gp_error* error) {
   gp_sink* sink = (gp_sink*)calloc(1, sizeof *sink);
   gph_text path = {0};
-  gp_status status;
+  gp_status status = gph_config_check(config, error);
   (void)op;
-  if (!sink) return gph_no_memory(error);
-  if (gph_config_text(config, "path", &path) != 1 || !path.len)
-    status = gph_fail_key(error, "path", "`path` is missing");
-  else
-    status = path.failed ? gph_no_memory(error) : gph_file_create(&sink->file, path.data, error);
+  if (status == GP_OK && (gph_config_text(config, "path", &path) != 1 || !path.len))
+    status = gph_fail_key(error, "path", "`path` is missing, or no text");
+  if (status == GP_OK && (!sink || path.failed)) status = gph_no_memory(error);
+  if (status == GP_OK) status = gph_file_create(&sink->file, path.data, error);
   gph_free(&path);
   if (status == GP_OK) *out = sink;
   else sink_close(sink);
@@ -84,7 +83,7 @@ static gp_status GP_CALL sink_write(gp_sink* sink, const gp_op* op, struct Arrow
 static gp_status GP_CALL sink_commit(gp_sink* sink, const gp_op* op, gp_string* report, gp_error* error) {
   gp_status status = gph_file_commit(&sink->file, error);
   (void)op;
-  return status == GP_OK ? gph_file_report(&sink->file, sink->rows, report, error) : status;
+  return status == GP_OK ? gph_file_report(&sink->file, sink->rows, NULL, report, error) : status;
 }
 
 static const gp_exporter exporter = {sizeof exporter, 0,    sink_open, sink_close, sink_write,

@@ -29,11 +29,12 @@ static gp_status change(void* context, const struct ArrowSchema* schema, const s
 /* ---- the transform -------------------------------------------------------------------------------- */
 static gp_status GP_CALL filter_open(const gp_op* op, const char* config, gp_filter** out, gp_error* error) {
   gp_filter* filter = (gp_filter*)calloc(1, sizeof *filter);
+  gp_status status = gph_config_check(config, error); /* its keys: gph_config_number and its like */
   (void)op;
-  (void)config; /* it has no keys; gph_config_number and its like read them */
-  if (!filter) return gph_no_memory(error);
-  *out = filter;
-  return GP_OK;
+  if (status == GP_OK && !filter) status = gph_no_memory(error);
+  if (status == GP_OK) *out = filter;
+  else free(filter);
+  return status;
 }
 
 static void GP_CALL filter_close(gp_filter* filter) { free(filter); }
