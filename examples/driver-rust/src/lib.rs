@@ -74,12 +74,9 @@ impl Session for File {
         let report = Self::report(op)?;
         Ok(Box::new(Rows {
             device: device(&report),
-            // Line numbers as an editor shows them.
             rows: report.rows.into_iter(),
-            found: ReadReport {
-                complete: true,
-                ..ReadReport::default()
-            },
+            whole: report.whole,
+            found: ReadReport::default(),
         }))
     }
 }
@@ -97,6 +94,7 @@ fn device(report: &Report) -> DeviceInfo {
 struct Rows {
     device: DeviceInfo,
     rows: std::vec::IntoIter<(u64, String)>,
+    whole: bool,
     found: ReadReport,
 }
 
@@ -116,6 +114,11 @@ impl Download for Rows {
                     self.found.set_aside.push(aside);
                 }
             }
+        }
+        // Only now is everything out: who stops before has read a part.
+        self.found.complete = self.whole;
+        if !self.whole {
+            self.found.reasons = vec!["the file ends in the middle of a line".into()];
         }
         Ok(None)
     }
@@ -159,6 +162,15 @@ mod tests {
         assert_eq!((read.rows(), report.set_aside.len()), (5, 1));
         assert_eq!(report.set_aside[0].position, 8);
         assert!(report.complete);
+    }
+
+    #[test]
+    fn a_file_that_was_cut_off_is_not_complete() {
+        let host = host(&FILE[..FILE.len() - 20]);
+        let mut session = host.open_driver::<AccuChekMobile>(&json!({})).unwrap();
+        let read = session.read().unwrap();
+        assert_eq!(read.rows(), 4);
+        assert!(!read.report.unwrap().complete);
     }
 
     #[test]

@@ -22,8 +22,10 @@ const HEADINGS: [&str; 10] = [
 pub(crate) struct Report {
     /// Serial of the meter.
     pub(crate) serial: String,
-    /// Results with their line numbers, oldest first.
+    /// Results with their line numbers, as an editor shows them; oldest first.
     pub(crate) rows: Vec<(u64, String)>,
+    /// Whether the last line has its end.
+    pub(crate) whole: bool,
 }
 
 impl Report {
@@ -44,8 +46,11 @@ impl Report {
             .map(|(number, line)| (number, line.to_owned()))
             .collect();
         rows.reverse();
-        let serial = serial.to_owned();
-        Ok(Self { serial, rows })
+        Ok(Self {
+            serial: serial.to_owned(),
+            rows,
+            whole: text.ends_with('\n'),
+        })
     }
 }
 
