@@ -9,9 +9,9 @@
 
 #define REPORT 64
 #define DATA_LIMIT 62 /* of which data */
-#define INIT 0x01   /* first report of a conversation */
-#define READY 0x71  /* the answer to it */
-#define SYNC 0x22   /* may come at any time, and means nothing */
+#define INIT 0x01     /* first report of a conversation */
+#define READY 0x71    /* the answer to it */
+#define SYNC 0x22     /* may come at any time, and means nothing */
 #define COMMAND 0x60
 #define TIMEOUT_MS 3000u
 #define REPLY_LIMIT (4u << 20) /* a full meter sends far less */
@@ -103,15 +103,13 @@ static gp_status receive(gp_session* s, const gp_op* op, int type, gph_text* out
 
 /* Asks a command; *message is the text in front of the checksum. */
 static gp_status ask(gp_session* s, const gp_op* op, const char* command, gph_text* message, gp_error* error) {
-  const char* wrong;
+  const char *wrong, *end;
   gp_status status = send(s, op, COMMAND, command, error);
-  while (status == GP_OK) {
-    status = receive(s, op, COMMAND, message, error);
-    if (status != GP_OK) break;
+  while (status == GP_OK && (status = receive(s, op, COMMAND, message, error)) == GP_OK) {
     if (message->failed) return gph_no_memory(error);
-    if (message->len >= 6 && !memchr(message->data, 0, message->len) &&
-        (strstr(message->data + message->len - 6, "OK\r\n") || strstr(message->data + message->len - 6, "il!\r\n"))) {
-      wrong = open_reply(message->data);
+    end = message->len < 6 ? "" : message->data + message->len - 6;
+    if (!strcmp(end, "D OK\r\n") || !strcmp(end, "ail!\r\n")) {
+      wrong = strlen(message->data) == message->len ? open_reply(message->data) : "a reply holds a NUL";
       return wrong ? gph_fail(error, GP_E_PROTOCOL, "%s", wrong) : GP_OK;
     }
     if (message->len > REPLY_LIMIT) return gph_fail(error, GP_E_PROTOCOL, "a reply has no end");
@@ -249,6 +247,7 @@ static gp_status GP_CALL driver_read(gp_session* s, const gp_op* op, const char*
   gph_readings readings = {0};
   gp_status status = identify(s, op, &device, error);
   (void)query; /* the meter always gives all */
+  s->taken = 0;
   if (status == GP_OK) status = ask(s, op, "$result?\r\n", &list, error);
   if (status == GP_OK) status = decode_list(list.data, &readings, &s->report, error);
   if (status == GP_OK && device.failed) status = gph_no_memory(error);

@@ -4,7 +4,7 @@ use std::fs;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
-use glucopipe_tests::{Running, Workspace, build};
+use glucopipe_tests::{Finished, Running, Workspace, build};
 
 use super::{column, root, succeed};
 
@@ -58,8 +58,8 @@ impl Stranger {
         }
     }
 
-    /// Builds the example with a compiler, loads it and runs its pipeline; gives the file it writes.
-    fn output(&self, compiler: &str, source: &str, library: &str, file: &str) -> String {
+    /// Builds the example with a compiler.
+    fn build(&self, compiler: &str, source: &str, library: &str) {
         let include = self.workspace.path().join("usr/include");
         let flags = [
             "-std=c99",
@@ -77,6 +77,10 @@ impl Stranger {
                 .args([source, "-I"])
                 .arg(include),
         );
+    }
+
+    /// Loads the example and runs its pipeline.
+    fn run(&self) -> Finished {
         let environment = self.workspace.command(&[]);
         let environment = environment.get_envs();
         let mut command = Command::new(self.workspace.path().join("usr/bin/glucopipe"));
@@ -87,7 +91,13 @@ impl Stranger {
             .arg("--plugin-dir")
             .arg(&self.example)
             .arg("run");
-        let finished = Running::start(&mut command).finish();
+        Running::start(&mut command).finish()
+    }
+
+    /// Builds the example, runs its pipeline, and gives the file it writes.
+    fn output(&self, compiler: &str, source: &str, library: &str, file: &str) -> String {
+        self.build(compiler, source, library);
+        let finished = self.run();
         assert_eq!(finished.code, 0, "{compiler}: {}", finished.stderr);
         fs::read_to_string(self.example.join(file)).expect("it was written")
     }
@@ -116,6 +126,23 @@ fn the_driver_in_c() {
             ]
         );
     }
+}
+
+/// A byte of a record is another one: the sums of the meter tell, and nothing is delivered.
+#[test]
+fn the_driver_in_c_believes_no_damaged_list() {
+    let stranger = Stranger::new("driver-c");
+    stranger.build("cc", "insulinx.c", "libglucopipe_driver_insulinx.so");
+    let transcript = stranger.example.join("session.transcript");
+    let whole = fs::read_to_string(&transcript).expect("a transcript");
+    let damaged = whole.replace("302c36382c30", "302c36392c30");
+    assert_ne!(whole, damaged);
+    fs::write(&transcript, damaged).expect("written");
+    let finished = stranger.run();
+    assert_eq!(finished.code, 7, "{}", finished.stderr);
+    let cause = "cause: a reply has a wrong checksum";
+    assert!(finished.stderr.contains(cause), "{}", finished.stderr);
+    assert!(!stranger.example.join("out/readings.csv").exists());
 }
 
 #[test]

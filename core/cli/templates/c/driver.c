@@ -130,6 +130,7 @@ static gp_status GP_CALL driver_read(gp_session* s, const gp_op* op, const char*
   gph_readings readings = {0};
   gp_status status = identify(s, op, &device, error);
   (void)query;
+  s->taken = 0;
   if (status == GP_OK) status = read_all(s, op, &readings, error);
   if (status == GP_OK && device.failed) status = gph_no_memory(error);
   if (status == GP_OK) status = gph_readings_give(&readings, device.data, &s->taken, out, error);

@@ -102,6 +102,9 @@ mod tests {
 
     #[test]
     fn a_line_has_its_unit() {
-        assert_eq!(format(86_400_000_000, 5.1, "mmol/L"), "86400\t5.1\tmmol/L\n");
+        assert_eq!(
+            format(86_400_000_000, 5.1, "mmol/L"),
+            "86400\t5.1\tmmol/L\n"
+        );
     }
 }

@@ -60,7 +60,8 @@ mod tests {
             unit: "mg/dL",
         };
         let at = NaiveDateTime::default();
-        let reading = |measured, number| Reading::new(at, measured, sent, Identity::Counter(number));
+        let reading =
+            |measured, number| Reading::new(at, measured, sent, Identity::Counter(number));
         let both = [
             reading(Measurement::Glucose(value), 1),
             reading(Measurement::Control(value), 2),
