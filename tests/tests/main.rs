@@ -2,6 +2,7 @@
 
 mod agreement;
 mod arrows;
+mod authors;
 mod commands;
 mod contour_clock;
 mod crashes;

@@ -73,7 +73,7 @@ pub(crate) enum Command {
     Persons(Persons),
     /// Print what makes a scheduler run a pipeline; nothing is installed
     Schedule(Schedule),
-    /// List plugins
+    /// List plugins, or begin one
     Plugins(Plugins),
     /// Look for what stands between this computer and its meters
     Doctor(Doctor),
@@ -382,8 +382,56 @@ pub(crate) enum Part {
 #[derive(Debug, ClapArgs)]
 pub(crate) struct Plugins {
     /// One JSON document on standard output
-    #[arg(long)]
+    #[arg(long, global = true)]
     pub(crate) json: bool,
+    #[command(subcommand)]
+    pub(crate) action: Option<PluginsAction>,
+}
+
+#[derive(Debug, Subcommand)]
+pub(crate) enum PluginsAction {
+    /// Begin a plugin: a folder with a small one that works, to be changed
+    New(NewPlugin),
+}
+
+#[derive(Debug, ClapArgs)]
+pub(crate) struct NewPlugin {
+    /// What it is to be
+    #[arg(value_enum, value_name = "KIND")]
+    pub(crate) kind: NewKind,
+    /// Its name in pipelines: lower-case letters, digits and `-`
+    #[arg(value_name = "NAME")]
+    pub(crate) name: String,
+    /// The language it is written in
+    #[arg(long, value_enum, default_value_t = Language::Rust)]
+    pub(crate) lang: Language,
+    /// The folder to make; by default one of its name, here
+    #[arg(long, value_name = "FOLDER")]
+    pub(crate) path: Option<PathBuf>,
+    /// The folder of the crate glucopipe-sdk, for Rust; by default that of the source tree this program was
+    /// built in, else the published crate
+    #[arg(long, value_name = "FOLDER")]
+    pub(crate) sdk: Option<PathBuf>,
+}
+
+/// Kinds of plugins.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub(crate) enum NewKind {
+    /// Reads a family of meters
+    Driver,
+    /// Delivers readings somewhere
+    Exporter,
+    /// Changes readings, or drops some
+    Transform,
+}
+
+/// Languages that plugins are begun in.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub(crate) enum Language {
+    /// Rust, with the SDK
+    Rust,
+    /// C99, with the header and its helpers
+    C,
 }
 
 #[derive(Debug, ClapArgs)]

@@ -64,7 +64,7 @@ impl Exit {
     pub(crate) fn for_words(code: Code) -> Self {
         match Self::for_code(code) {
             Self::Config => Self::Usage,
-            _ if code == Code::TRANSCRIPT => Self::Usage,
+            _ if code == Code::TRANSCRIPT || code == Code::PLUGIN_NEW => Self::Usage,
             exit => exit,
         }
     }

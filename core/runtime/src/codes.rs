@@ -158,6 +158,8 @@ codes! {
         "A plugin must stop within 250 ms of being cancelled. It was abandoned; the meter may need to be plugged in again.";
     PLUGIN_SHADOWED = 407, "a plugin is hidden by another of the same id",
         "The first library in search order is used.";
+    PLUGIN_NEW = 410, "a plugin cannot be begun",
+        "`glucopipe plugins new` makes a folder and never writes over anything: name another with `--path`. A plugin in Rust needs the crate glucopipe-sdk, which `--sdk` names.";
 
     SINK_CONFIG = 501, "an exporter refused its configuration",
         "The message comes from the exporter.";

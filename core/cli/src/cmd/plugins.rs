@@ -1,16 +1,26 @@
 //! `glucopipe plugins`.
 
+mod new;
+
 use glucopipe_runtime::plugin::{Ability, Component, ComponentKind};
 use glucopipe_runtime::transform::builtins;
 use serde_json::{Value, json};
 
 use super::Done;
-use crate::args::Plugins;
+use crate::args::{Plugins, PluginsAction};
 use crate::context::Context;
 use crate::exit::Exit;
 
-/// Lists plugins, and what is built in.
+/// Lists plugins, or does what else is asked for with one.
 pub(super) fn plugins(context: &Context, args: &Plugins) -> Done {
+    match &args.action {
+        None => list(context, args),
+        Some(PluginsAction::New(new)) => new::new(context, new, args.json),
+    }
+}
+
+/// Lists plugins, and what is built in.
+fn list(context: &Context, args: &Plugins) -> Done {
     let registry = context.registry(&[]);
     let (mut rows, mut documents, mut refused) = (Vec::new(), Vec::new(), Vec::new());
     let mut seen = std::collections::HashSet::new();

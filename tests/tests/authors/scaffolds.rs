@@ -1,0 +1,163 @@
+//! `plugins new`: each kind in each language builds, loads and works as it is written.
+
+use std::fs;
+use std::io::ErrorKind;
+use std::path::{Path, PathBuf};
+use std::process::Command;
+
+use glucopipe_tests::{Finished, Workspace};
+use serde_json::Value;
+
+use super::{cargo, column, run, succeed};
+use crate::support::{shown, tree};
+
+/// Begins a plugin and builds it; gives its folder, and that of the library.
+fn begun(workspace: &Workspace, kind: &str, language: &str) -> (PathBuf, PathBuf) {
+    let name = format!("two-{kind}");
+    let finished = workspace.run(&["plugins", "new", kind, &name, "--lang", language, "--json"]);
+    assert_eq!(finished.code, 0, "{}", finished.stderr);
+    let said: Value = serde_json::from_str(&finished.stdout).expect("one JSON document");
+    let library = said["library"].as_str().expect("a name").to_owned();
+    let folder = workspace.path().join(&name);
+    let built = match language {
+        "rust" => cargo(&folder),
+        _ => make(&folder, &library),
+    };
+    // Other plugins may lie in the folder it was built in.
+    fs::copy(built.join(&library), workspace.plugins().join(&library)).expect("the library");
+    (folder, workspace.plugins())
+}
+
+/// Builds as the Makefile says; without `make`, by the one command in it.
+fn make(folder: &Path, library: &str) -> PathBuf {
+    let made = Command::new("make").arg("--version").output();
+    if made.is_err_and(|error| error.kind() == ErrorKind::NotFound) {
+        let source = library.split("_two_").last().expect("a name");
+        let source = format!("two_{}.c", source.split('.').next().expect("a name"));
+        let flags = ["-std=c99", "-fPIC", "-fvisibility=hidden", "-shared", "-o"];
+        succeed(
+            Command::new("cc")
+                .current_dir(folder)
+                .args(flags)
+                .args([library, &source]),
+        );
+    } else {
+        succeed(
+            Command::new("make")
+                .current_dir(folder)
+                .arg("CFLAGS=-O1 -Werror"),
+        );
+    }
+    folder.to_owned()
+}
+
+/// Runs the pipeline of a plugin that was begun; gives the file it writes.
+fn output(kind: &str, language: &str, file: &str) -> (Finished, String) {
+    let workspace = Workspace::new();
+    let (folder, plugins) = begun(&workspace, kind, language);
+    let finished = run(&workspace, &folder, &plugins);
+    let written = fs::read_to_string(folder.join(file));
+    let written = written.unwrap_or_else(|_| panic!("{}", finished.stderr));
+    (finished, written)
+}
+
+fn driver(language: &str) {
+    let (finished, table) = output("driver", language, "out/readings.csv");
+    assert_eq!(finished.code, 0, "{}", finished.stderr);
+    assert_eq!(column(&table, "value"), ["93", "126"]);
+    assert_eq!(column(&table, "device_serial"), ["D-100", "D-100"]);
+    assert!(
+        finished.stderr.contains("1 record set aside"),
+        "{}",
+        finished.stderr
+    );
+}
+
+fn exporter(language: &str) {
+    let (finished, lines) = output("exporter", language, "out/readings.txt");
+    assert_eq!(
+        (finished.code, lines.lines().count()),
+        (0, 50),
+        "{}",
+        finished.stderr
+    );
+    for line in lines.lines() {
+        let cells: Vec<&str> = line.split('\t').collect();
+        assert!(
+            cells[1].parse::<f64>().is_ok() && cells.len() == 3,
+            "{line}"
+        );
+    }
+}
+
+fn transform(language: &str) {
+    let (finished, table) = output("transform", language, "out/readings.csv");
+    assert_eq!(finished.code, 0, "{}", finished.stderr);
+    let kinds = column(&table, "kind");
+    assert!(kinds.iter().all(|kind| kind == "glucose"), "{kinds:?}");
+    assert!(
+        (1..50).contains(&kinds.len()),
+        "the meter has other records too"
+    );
+}
+
+macro_rules! scaffolds {
+    ($($name:ident: $kind:ident, $language:literal;)+) => {$(
+        #[test]
+        fn $name() {
+            $kind($language);
+        }
+    )+};
+}
+
+scaffolds! {
+    a_driver_in_c: driver, "c";
+    a_driver_in_rust: driver, "rust";
+    an_exporter_in_c: exporter, "c";
+    an_exporter_in_rust: exporter, "rust";
+    a_transform_in_c: transform, "c";
+    a_transform_in_rust: transform, "rust";
+}
+
+/// What cannot be begun, with the whole message; nothing is written.
+fn refused(workspace: &Workspace, arguments: &[&str]) -> String {
+    let before = tree(workspace.path());
+    let finished = workspace.run(&[&["plugins", "new"], arguments].concat());
+    assert_eq!(finished.code, 2, "{}", finished.stderr);
+    assert_eq!(tree(workspace.path()), before, "something was written");
+    shown(workspace, &finished)
+}
+
+#[test]
+fn what_cannot_be_begun_is_said() {
+    let workspace = Workspace::new();
+    let begun = workspace.run(&["plugins", "new", "exporter", "lines", "--lang", "c"]);
+    assert_eq!((begun.code, begun.stdout.as_str()), (0, ""));
+    let messages = [
+        shown(&workspace, &begun),
+        refused(&workspace, &["exporter", "lines", "--lang", "c"]),
+        refused(&workspace, &["driver", "My Meter"]),
+        refused(&workspace, &["driver", "x", "--path", "lines/Makefile/x"]),
+        refused(&workspace, &["driver", "x", "--sdk", "lines"]),
+        refused(
+            &workspace,
+            &["driver", "x", "--lang", "c", "--sdk", "lines"],
+        ),
+    ];
+    insta::assert_snapshot!(messages.join("\n"));
+}
+
+#[test]
+fn a_folder_and_an_sdk_can_be_named() {
+    let workspace = Workspace::new();
+    let sdk = super::root().join("core/sdk");
+    let sdk = sdk.to_str().expect("a name in UTF-8");
+    let arguments = [
+        "plugins", "new", "driver", "x", "--path", "deep/er", "--sdk", sdk,
+    ];
+    assert_eq!(workspace.run(&arguments).code, 0);
+    let manifest = workspace.read("deep/er/Cargo.toml").expect("a manifest");
+    let real = fs::canonicalize(sdk).expect("the SDK");
+    let line = format!("glucopipe-sdk = {{ path = \"{}\" }}", real.display());
+    assert!(manifest.contains(&line), "{manifest}");
+}
