@@ -13,7 +13,7 @@ use crate::exit::Exit;
 
 /// Looks at plugin folders, plugins and meters, or prints the udev rule.
 pub(super) fn doctor(context: &Context, args: &Doctor) -> Done {
-    let registry = context.registry(&[]);
+    let registry = context.registry();
     if args.udev {
         let drivers = registry.components(Kind::Driver);
         let devices = drivers.iter().flat_map(|driver| &driver.about.devices);

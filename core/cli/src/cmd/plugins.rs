@@ -11,7 +11,7 @@ use crate::exit::Exit;
 
 /// Lists plugins, and what is built in.
 pub(super) fn plugins(context: &Context, args: &Plugins) -> Done {
-    let registry = context.registry(&[]);
+    let registry = context.registry();
     let (mut rows, mut documents, mut refused) = (Vec::new(), Vec::new(), Vec::new());
     let mut seen = std::collections::HashSet::new();
     for (path, loaded) in registry.load_all() {

@@ -169,11 +169,6 @@ impl Operation {
         unsafe { self.tables.as_ref() }
     }
 
-    /// The operation as the ABI has it; valid as long as `self`.
-    pub fn raw(&self) -> *const abi::gp_op {
-        &raw const self.tables().op
-    }
-
     /// Why it was cancelled, if it was.
     pub fn cancel(&self) -> &Cancel {
         &self.tables().state.setup.cancel
@@ -201,6 +196,35 @@ impl Operation {
     }
 }
 
+/// What the call of a plugin is lent: an operation, or one that another process lends.
+pub trait Lent: Send + Sync {
+    /// The operation as the ABI has it; valid as long as `self`.
+    fn raw(&self) -> *const abi::gp_op;
+
+    /// What it is stopped by.
+    fn cancel(&self) -> &Cancel;
+
+    /// Logs a line for people who ask for more.
+    fn note(&self, text: &str);
+}
+
+impl Lent for Operation {
+    fn raw(&self) -> *const abi::gp_op {
+        &raw const self.tables().op
+    }
+
+    fn cancel(&self) -> &Cancel {
+        Self::cancel(self)
+    }
+
+    fn note(&self, text: &str) {
+        // What a plugin wrote past the host may steer a terminal.
+        let visible = |c: char| if c.is_control() { ' ' } else { c };
+        let state = &self.tables().state;
+        state.note(text.chars().take(LINE_LIMIT).map(visible).collect());
+    }
+}
+
 impl Drop for Operation {
     fn drop(&mut self) {
         // SAFETY: came from a box, and is freed once; sessions and streams are gone before.
@@ -208,7 +232,7 @@ impl Drop for Operation {
     }
 }
 
-pub(super) fn table_size<T>() -> u32 {
+pub(crate) fn table_size<T>() -> u32 {
     u32::try_from(size_of::<T>()).unwrap_or(u32::MAX)
 }
 
@@ -298,7 +322,7 @@ unsafe extern "C" fn get_extension(_host: *const abi::gp_host, id: *const c_char
 }
 
 /// A constant table that threads may share.
-pub(super) struct Shared<T>(pub(super) T);
+pub(crate) struct Shared<T>(pub(crate) T);
 // SAFETY: constant tables of function pointers.
 unsafe impl<T> Sync for Shared<T> {}
 

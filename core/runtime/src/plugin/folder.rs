@@ -32,6 +32,9 @@ pub struct SearchPath {
     pub folders: Vec<Folder>,
     /// Folders that were named but cannot be used.
     pub problems: Vec<Problem>,
+    /// The folders of the installation: beside the program, and its own for plugins. Who can put a file
+    /// there can replace the program as well.
+    own: Vec<PathBuf>,
 }
 
 impl SearchPath {
@@ -70,8 +73,11 @@ impl SearchPath {
         }
         if let Some(beside) = program.and_then(Path::parent) {
             add(beside.to_owned(), "beside the program", true);
+            self.own.push(beside.to_owned());
             if let Some(prefix) = beside.parent() {
-                add(prefix.join("lib/glucopipe/plugins"), "installed", false);
+                let installed = prefix.join("lib/glucopipe/plugins");
+                self.own.push(installed.clone());
+                add(installed, "installed", false);
             }
         }
         if cfg!(unix) {
@@ -81,6 +87,14 @@ impl SearchPath {
         let mut seen = std::collections::HashSet::new();
         self.folders
             .retain(|folder| seen.insert(folder.path.clone()));
+    }
+
+    /// Whether a library came with the program. The folder says it, whatever the library says of itself:
+    /// the one it lies in, by its real name, however it was found.
+    pub fn is_own(&self, library: &Path) -> bool {
+        let real = |folder: &Path| fs::canonicalize(folder).ok();
+        let folder = library.parent().and_then(real);
+        folder.is_some() && self.own.iter().any(|own| real(own) == folder)
     }
 }
 

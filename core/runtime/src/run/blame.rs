@@ -4,6 +4,7 @@ use glucopipe_sdk::{Error, Status};
 
 use crate::cancel::{Cancel, Reason};
 use crate::device::udev;
+use crate::isolate;
 use crate::plugin::Component;
 use crate::problem::{Code, Place, Problem};
 
@@ -14,6 +15,11 @@ const PANICKED: &str = "panicked: ";
 /// Whether the plugin crashed inside, whatever status came with it.
 pub fn is_panic(error: &Error) -> bool {
     error.message.starts_with(PANICKED)
+}
+
+/// Whether the process of a plugin ended, whatever it had done before.
+pub fn is_death(error: &Error) -> bool {
+    isolate::has_died(&error.message)
 }
 
 /// A crash of glucopipe itself while it served a node.
@@ -28,7 +34,9 @@ pub fn bug(node: &str, error: &Error) -> Problem {
 
 /// The plugin broke the contract or crashed inside.
 pub fn broken(component: &Component, what: &str) -> Problem {
-    let (code, did) = if what.starts_with(PANICKED) {
+    let (code, did) = if isolate::was_stuck(what) {
+        (Code::PLUGIN_STUCK, "did not stop when told to")
+    } else if what.starts_with(PANICKED) || isolate::has_died(what) {
         (Code::PLUGIN_PANIC, "crashed inside")
     } else {
         (Code::PLUGIN_BROKEN, "broke the plugin contract")

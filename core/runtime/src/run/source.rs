@@ -123,6 +123,8 @@ impl SourceJob {
     /// user stopped the run, but when its time was over.
     fn keeps_what_was_read(&self, error: &Error) -> bool {
         match error.status {
+            // What came before was checked here, and its process cannot have touched it since.
+            _ if blame::is_death(error) => !self.interrupted(),
             Status::Internal => false,
             Status::Cancelled => self.op.cancel().is_set() && !self.interrupted(),
             _ => !blame::is_panic(error),
@@ -162,6 +164,7 @@ impl SourceJob {
         drop(stream);
         let report = match driver.read_report() {
             Ok(report) => report,
+            Err(error) if ended_by.as_ref() == Some(&error) => ReadReport::default(),
             Err(error) if ended_by.is_some() => ReadReport {
                 reasons: vec![error.message],
                 ..ReadReport::default()
