@@ -11,6 +11,8 @@ mod exchanges;
 mod expected;
 mod faults;
 mod hostile;
+#[cfg(target_os = "linux")]
+mod isolation;
 mod journal;
 mod lakes;
 mod messages;

@@ -154,7 +154,10 @@ fn happen(home: &Home, dice: &mut Dice, event: u64, contents: u64, sinks: &BTree
         }
         _ => {
             home.mood_of("out/box.mood", "dies");
-            home.start(&["run"]).wait_out();
+            // The exporter alone, or the program with it.
+            let isolate = ["plugins.isolate=all", "plugins.isolate=none"];
+            let isolate = isolate[usize::try_from(dice.roll(2)).expect("few")];
+            home.start(&["run", "--set", isolate]).wait_out();
         }
     }
 }

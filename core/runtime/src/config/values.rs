@@ -144,7 +144,7 @@ impl Reader<'_> {
         let hint = nearest(&text, known()).map_or_else(
             || {
                 let quoted = known().map(|word| format!("`\"{word}\"`")).collect();
-                format!("it is one of {}", join(quoted, "and"))
+                format!("it is one of {}", join(quoted, "or"))
             },
             did_you_mean,
         );

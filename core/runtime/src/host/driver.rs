@@ -31,7 +31,7 @@ pub struct OpenDriver {
 
 enum Session {
     Here(*mut abi::gp_session),
-    Apart(Child),
+    Apart(Box<Child>),
 }
 
 // SAFETY: sessions carry the tag [serial]: any thread, one call at a time.
@@ -50,7 +50,7 @@ impl OpenDriver {
         if let Some(apart) = component.apart() {
             let child = Child::open(apart, op.clone(), named(&component, config))?;
             return Ok(Self {
-                session: Session::Apart(child),
+                session: Session::Apart(Box::new(child)),
                 component,
                 op,
             });

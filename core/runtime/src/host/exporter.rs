@@ -25,7 +25,7 @@ pub struct OpenExporter {
 
 enum Sink {
     Here(*mut abi::gp_sink),
-    Apart(Child),
+    Apart(Box<Child>),
 }
 
 // SAFETY: sinks carry the tag [serial]: any thread, one call at a time.
@@ -44,7 +44,7 @@ impl OpenExporter {
         if let Some(apart) = component.apart() {
             let child = Child::open(apart, op.clone(), named(&component, config))?;
             return Ok(Self {
-                sink: Sink::Apart(child),
+                sink: Sink::Apart(Box::new(child)),
                 component,
                 op,
             });

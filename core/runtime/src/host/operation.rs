@@ -19,6 +19,10 @@ const LINE_LIMIT: usize = 2000;
 
 /// Level of a line for people who ask for more.
 const INFORMATION: u8 = 3;
+/// Level of a line for authors.
+const DEBUG: u8 = 4;
+/// Level of what nobody needs to see.
+const TRACE: u8 = 5;
 
 /// A line a plugin or the host logged.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -96,10 +100,14 @@ impl State {
         now.saturating_sub(since) < CLOSING_LIMIT_MS
     }
 
-    /// Logs a line of the host's own.
+    /// Logs a line of the host's own, for people who ask for more.
     pub(super) fn note(&self, text: String) {
+        self.tell(INFORMATION, text);
+    }
+
+    fn tell(&self, level: u8, text: String) {
         (self.setup.logger)(LogLine {
-            level: INFORMATION,
+            level,
             target: self.setup.node.clone(),
             text,
         });
@@ -181,13 +189,7 @@ impl Operation {
 
     /// Logs a line of the host itself, for those who want to know more.
     pub fn debug(&self, text: String) {
-        const DEBUG: u8 = 4;
-        let setup = &self.tables().state.setup;
-        (setup.logger)(LogLine {
-            level: DEBUG,
-            target: setup.node.clone(),
-            text,
-        });
+        self.tables().state.tell(DEBUG, text);
     }
 
     /// Reads and writes over links so far.
@@ -204,8 +206,8 @@ pub trait Lent: Send + Sync {
     /// What it is stopped by.
     fn cancel(&self) -> &Cancel;
 
-    /// Logs a line for people who ask for more.
-    fn note(&self, text: &str);
+    /// Logs a line about the plugin, at a level of `GP_LOG_*`.
+    fn note(&self, level: i32, text: &str);
 }
 
 impl Lent for Operation {
@@ -217,11 +219,13 @@ impl Lent for Operation {
         Self::cancel(self)
     }
 
-    fn note(&self, text: &str) {
+    fn note(&self, level: i32, text: &str) {
         // What a plugin wrote past the host may steer a terminal.
         let visible = |c: char| if c.is_control() { ' ' } else { c };
-        let state = &self.tables().state;
-        state.note(text.chars().take(LINE_LIMIT).map(visible).collect());
+        self.tables().state.tell(
+            u8::try_from(level).unwrap_or(TRACE),
+            text.chars().take(LINE_LIMIT).map(visible).collect(),
+        );
     }
 }
 

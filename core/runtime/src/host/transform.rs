@@ -31,7 +31,7 @@ pub struct OpenTransform {
 
 enum Filter {
     Here(*mut abi::gp_filter),
-    Apart(Child),
+    Apart(Box<Child>),
 }
 
 // SAFETY: transforms carry the tag [serial]: any thread, one call at a time.
@@ -50,7 +50,7 @@ impl OpenTransform {
         if let Some(apart) = component.apart() {
             let child = Child::open(apart, op.clone(), named(&component, config))?;
             return Ok(Self {
-                filter: Filter::Apart(child),
+                filter: Filter::Apart(Box::new(child)),
                 component,
                 op,
             });

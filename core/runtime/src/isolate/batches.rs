@@ -97,9 +97,12 @@ impl Receiver {
     ///
     /// # Errors
     /// When it is none.
-    pub(super) fn batch(&mut self, frame: Vec<u8>) -> Result<RecordBatch, Error> {
+    pub(super) fn batch(&mut self, mut frame: Vec<u8>) -> Result<RecordBatch, Error> {
         let batch = guard(|| {
-            let batch = decode(&mut self.decoder, frame)?
+            if !frame.starts_with(&MARKER) {
+                return Err(Error::new(Status::Internal, "it begins with none"));
+            }
+            let batch = decode(&mut self.decoder, frame.split_off(MARKER.len()))?
                 .ok_or_else(|| Error::new(Status::Internal, "it is cut off"))?;
             if batch.num_rows() > FRAME_ROWS {
                 return Err(Error::new(Status::Internal, "it has too many rows"));
@@ -113,8 +116,13 @@ impl Receiver {
     }
 }
 
-/// Decodes the bytes of one frame to their end.
-fn decode(decoder: &mut StreamDecoder, frame: Vec<u8>) -> Result<Option<RecordBatch>, Error> {
+/// What every message of a stream begins with.
+const MARKER: [u8; 4] = [0xff; 4];
+
+/// Decodes the bytes of one frame to their end. The decoder only finishes a message that has no body when
+/// the next one begins, so it is always given the beginning of the next one.
+fn decode(decoder: &mut StreamDecoder, mut frame: Vec<u8>) -> Result<Option<RecordBatch>, Error> {
+    frame.extend(MARKER);
     let mut bytes = Buffer::from_vec(frame);
     let mut found = None;
     while !bytes.is_empty() {

@@ -7,6 +7,7 @@ use std::time::Duration;
 
 use arrow::array::RecordBatch;
 use arrow::datatypes::SchemaRef;
+use glucopipe_abi as abi;
 use glucopipe_sdk::exporter::CommitReport;
 use glucopipe_sdk::stream::Batches;
 use glucopipe_sdk::{Error, Status};
@@ -24,9 +25,23 @@ use crate::host::Lent;
 /// What the text of an error begins with when it is about the end of a process.
 pub(super) const DIED: &str = "its process ";
 /// That it did not stop.
-pub(super) const STUCK: &str = "its process did not stop when told to, and was ended";
-/// That it took too long without an operation that could be cancelled.
-pub(super) const SLOW: &str = "its process did not answer in time, and was ended";
+pub(super) const STUCK: &str = "its process went on after it was cancelled, and was killed";
+/// That it took too long where nothing could be cancelled.
+pub(super) const SLOW: &str = "its process did not answer in time, and was killed";
+/// What is said of one that ended in a commit.
+pub(super) const IN_COMMIT: &str = ", while it committed";
+
+/// What a child writes past the host.
+#[derive(Clone, Copy, Debug)]
+pub(super) enum Stream {
+    /// Standard output, which is for data.
+    Output,
+    /// Standard error.
+    Error,
+}
+
+/// Is given each line of a stream.
+pub(super) type Say = Box<dyn Fn(Stream, &str) + Send>;
 
 /// How long the questions may take that belong to no operation.
 const QUESTION: Duration = Duration::from_secs(20);
@@ -41,6 +56,11 @@ pub(crate) fn has_died(message: &str) -> bool {
 /// Whether it says that the process was ended because it did not stop.
 pub(crate) fn was_stuck(message: &str) -> bool {
     message.starts_with(STUCK) || message.starts_with(SLOW)
+}
+
+/// Whether it says that nobody knows what was delivered.
+pub(crate) fn was_committing(message: &str) -> bool {
+    has_died(message) && message.ends_with(IN_COMMIT)
 }
 
 /// Where a component that is not loaded here can be reached.
@@ -82,10 +102,17 @@ impl Child {
         limit: Option<Duration>,
     ) -> Result<Self, Error> {
         let cancel = op.as_ref().map(|op| op.cancel().clone());
-        let say: Box<dyn Fn(&str, &str) + Send> = match &op {
+        let say: Say = match &op {
             Some(op) => {
                 let op = op.clone();
-                Box::new(move |stream, line| op.note(&format!("on {stream}: {line}")))
+                Box::new(move |stream, line| {
+                    // What is for data may be readings.
+                    let (level, name) = match stream {
+                        Stream::Output => (abi::GP_LOG_TRACE, "output"),
+                        Stream::Error => (abi::GP_LOG_DEBUG, "error"),
+                    };
+                    op.note(level, &format!("on standard {name}: {line}"));
+                })
             }
             None => Box::new(|_, _| {}),
         };
@@ -189,7 +216,14 @@ impl Child {
     /// # Errors
     /// As for [`Child::call`].
     pub(crate) fn commit(&mut self) -> Result<Result<CommitReport, Error>, Error> {
-        Ok(match self.answer::<CommitOutcome>(Call::Commit)? {
+        let done = self.answer::<CommitOutcome>(Call::Commit);
+        let done = done.map_err(|mut error| {
+            if has_died(&error.message) {
+                error.message.push_str(IN_COMMIT);
+            }
+            error
+        });
+        Ok(match done? {
             Ok(report) => understand(report),
             Err(failure) => Err(failure.into()),
         })

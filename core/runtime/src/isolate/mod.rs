@@ -27,13 +27,17 @@ mod rights;
 use std::path::PathBuf;
 use std::process::ExitCode;
 
-pub(crate) use child::{Apart, Child, Streamed, describe, has_died, was_stuck};
+pub(crate) use child::{Apart, Child, Streamed, describe, has_died, was_committing, was_stuck};
 pub(crate) use message::{Call, Described, Named};
 
 use crate::config::Isolate;
 
 /// The word that starts this program as a child.
 pub const SUBCOMMAND: &str = "plugin-process";
+
+/// Exit code of a child that has nobody to talk to.
+#[cfg(unix)]
+const ALONE: i32 = 107;
 
 /// Which plugins get a process of their own, and how.
 #[derive(Clone, Debug)]

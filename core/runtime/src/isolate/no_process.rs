@@ -5,6 +5,7 @@ use std::time::Duration;
 
 use glucopipe_sdk::{Error, Status};
 
+use super::child::Say;
 use crate::cancel::Cancel;
 
 /// A process that cannot be.
@@ -19,7 +20,7 @@ impl Process {
         _program: &Path,
         _cancel: Option<Cancel>,
         _limit: Option<Duration>,
-        _say: Box<dyn Fn(&str, &str) + Send>,
+        _say: Say,
     ) -> Result<Self, Error> {
         Err(Error::new(
             Status::Unsupported,

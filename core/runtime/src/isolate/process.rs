@@ -12,6 +12,7 @@ use std::os::unix::net::UnixStream;
 use std::os::unix::process::{CommandExt, ExitStatusExt};
 use std::path::Path;
 use std::process::{Command, ExitStatus};
+use std::sync::mpsc::channel;
 use std::sync::{Arc, Weak};
 use std::thread;
 use std::time::{Duration, Instant};
@@ -20,10 +21,10 @@ use glucopipe_sdk::{Error, Status};
 use rustix::event::{PollFd, PollFlags, Timespec, poll};
 use rustix::process::{Pid, Signal, WaitId, WaitIdOptions, kill_process_group, waitid};
 
-use super::SUBCOMMAND;
-use super::child::{DIED, SLOW, STUCK};
+use super::child::{DIED, SLOW, STUCK, Say, Stream};
 use super::frame::{self, LENGTH};
 use super::output::Output;
+use super::{ALONE, SUBCOMMAND};
 use crate::cancel::Cancel;
 
 /// How long the host waits before it looks whether it should go on.
@@ -83,12 +84,12 @@ pub(super) struct Process {
     told: Option<Instant>,
     /// When it last said something.
     heard: Instant,
-    say: Box<dyn Fn(&str, &str) + Send>,
+    say: Say,
     reaped: bool,
 }
 
 impl Process {
-    /// Starts a child; `say` is given what it writes, with the name of the stream.
+    /// Starts a child; `say` is given what it writes.
     ///
     /// # Errors
     /// When the system does not start it.
@@ -96,7 +97,7 @@ impl Process {
         program: &Path,
         cancel: Option<Cancel>,
         limit: Option<Duration>,
-        say: Box<dyn Fn(&str, &str) + Send>,
+        say: Say,
     ) -> Result<Self, Error> {
         let failed = |error: std::io::Error| Error::file("its process cannot be started", &error);
         let pair = || {
@@ -263,8 +264,8 @@ impl Process {
             say,
             ..
         } = self;
-        stdout.drain(&|line| say("standard output", line));
-        stderr.drain(&|line| say("standard error", line));
+        stdout.drain(&|line| say(Stream::Output, line));
+        stderr.drain(&|line| say(Stream::Error, line));
     }
 
     /// Whether it has written to standard output: what it wrote before a frame is here before the frame.
@@ -283,6 +284,18 @@ impl Process {
         self.reaped || !matches!(waitid(WaitId::Pid(self.pid()), options), Ok(None))
     }
 
+    /// Waits for its end.
+    fn ends_within(&self, limit: Duration) -> bool {
+        let (sender, ended) = channel();
+        let pid = self.pid();
+        let waiting = thread::Builder::new().spawn(move || {
+            let options = WaitIdOptions::EXITED | WaitIdOptions::NOWAIT;
+            // Not reaped here; whoever waited too long is not listened to.
+            let _ = sender.send(waitid(WaitId::Pid(pid), options).is_ok());
+        });
+        waiting.is_ok() && ended.recv_timeout(limit).is_ok()
+    }
+
     /// Ends it and whatever it has started, and reaps it.
     fn end(&mut self) -> Option<ExitStatus> {
         if !self.reaped {
@@ -295,11 +308,7 @@ impl Process {
 
     /// How it ended, once its connection is closed.
     fn death(&mut self) -> Error {
-        let until = Instant::now() + ENDING;
-        while !self.has_ended() && Instant::now() < until {
-            thread::sleep(Duration::from_millis(1));
-        }
-        let by_itself = self.has_ended();
+        let by_itself = self.ends_within(ENDING);
         let status = self.end().filter(|_| by_itself);
         self.drain();
         let mut how = status.map_or_else(
@@ -324,6 +333,7 @@ impl Drop for Process {
 fn describe(status: ExitStatus) -> String {
     let Some(signal) = status.signal().and_then(Signal::from_named_raw) else {
         return match (status.code(), status.signal()) {
+            (Some(ALONE), _) => format!("{DIED}lost its connection to the host"),
             (Some(code), _) => format!("{DIED}ended itself with exit code {code}"),
             (None, signal) => format!("{DIED}was ended by signal {}", signal.unwrap_or(0)),
         };

@@ -401,6 +401,39 @@ mod tests {
         );
     }
 
+    #[cfg(unix)]
+    #[test]
+    fn only_the_folders_of_the_installation_hold_its_own_libraries() {
+        let home = tempfile::tempdir().unwrap();
+        let folder = |name: &str| {
+            let path = home.path().join(name);
+            fs::create_dir_all(&path).unwrap();
+            path
+        };
+        let (bin, installed) = (folder("bin"), folder("lib/glucopipe/plugins"));
+        let (user, named) = (folder("share/glucopipe/plugins"), folder("named"));
+        let other_name = home.path().join("link");
+        std::os::unix::fs::symlink(&bin, &other_name).unwrap();
+        let mut search = SearchPath::default();
+        search.add(&named, "--plugin-dir");
+        // Who names such a folder makes its libraries no others.
+        search.add(&bin, "--plugin-dir");
+        let share = home.path().join("share");
+        search.add_standard(Some(&share), Some(&bin.join("glucopipe")));
+        for (folder, own) in [
+            (&bin, true),
+            (&installed, true),
+            (&other_name, true),
+            (&user, false),
+            (&named, false),
+            (&bin.join("../named"), false),
+            (&home.path().join("missing"), false),
+        ] {
+            let library = folder.join("libglucopipe_driver_contour.so");
+            assert_eq!(search.is_own(&library), own, "{}", folder.display());
+        }
+    }
+
     #[test]
     fn conventional_names_are_recognised() {
         let name = |path| conventional_name(Path::new(path));

@@ -42,10 +42,15 @@ pub fn broken(component: &Component, what: &str) -> Problem {
         (Code::PLUGIN_BROKEN, "broke the plugin contract")
     };
     let title = format!("{} plugin `{}` {did}", component.kind.word(), component.id);
+    let kept = if isolate::was_committing(what) {
+        "whether it has delivered is not known; the readings are offered to it again"
+    } else {
+        "nothing of it was delivered"
+    };
     Problem::error(code, title)
         .at(Place::Named(component.library.path.display().to_string()))
         .cause(what.to_owned())
-        .kept("nothing of it was delivered")
+        .kept(kept)
         .hint(format!(
             "this is a bug in `{}` {}: report it to its author",
             component.library.name, component.library.version

@@ -176,7 +176,7 @@ impl SourceJob {
         if cut && (self.interrupted() || intake.rows() == 0) {
             return Err(self.blame(&Error::cancelled()));
         }
-        if cut {
+        if cut && !ended_by.as_ref().is_some_and(blame::is_death) {
             let limit = self.timeout_secs;
             ended_by = Some(Error::new(
                 Status::Timeout,
@@ -202,7 +202,10 @@ impl SourceJob {
             ended_by,
         } = read;
         let mut reasons = report.reasons;
-        reasons.extend(ended_by.map(|error| error.message));
+        reasons.extend(ended_by.map(|error| match blame::is_death(&error) {
+            true => format!("driver `{}` crashed: {}", self.component.id, error.message),
+            false => error.message,
+        }));
         let mut set_aside = report.set_aside;
         set_aside.extend(taken.set_aside);
         let read = taken.readings.num_rows() as u64;

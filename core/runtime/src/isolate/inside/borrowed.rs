@@ -96,9 +96,9 @@ impl Lent for Borrowed {
         &self.tables().cancel
     }
 
-    fn note(&self, text: &str) {
+    fn note(&self, level: i32, text: &str) {
         self.tables().wire.say(Remark::Log {
-            level: abi::GP_LOG_INFO,
+            level,
             target: String::new(),
             text: text.to_owned(),
         });

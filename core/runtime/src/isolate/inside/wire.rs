@@ -45,9 +45,12 @@ impl Wire {
             Ok((value, body)) => (Ok(value), body),
             Err(error) => (Err(Failure::from(error)), Vec::new()),
         };
-        if let Err(error) = self.send(&Word::Returned(outcome), &body) {
-            // Too much for a frame; when the host is gone, this fails as well.
-            let _ = self.send(&Word::Returned(Err(error.into())), &[]);
+        let Err(error) = self.send(&Word::Returned(outcome), &body) else {
+            return;
+        };
+        // Too much for a frame, or the host is gone.
+        if self.send(&Word::Returned(Err(error.into())), &[]).is_err() {
+            super::leave();
         }
     }
 
