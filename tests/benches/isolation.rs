@@ -93,8 +93,8 @@ fn read(driver: &Arc<Component>, readings: u32) -> (Duration, Vec<RecordBatch>) 
     (time, batches)
 }
 
-/// Batches that are there.
-struct Given(SchemaRef, std::vec::IntoIter<RecordBatch>);
+/// Batches that are there; which one comes first does not matter.
+struct Given(SchemaRef, Vec<RecordBatch>);
 
 impl Batches for Given {
     fn schema(&self) -> SchemaRef {
@@ -102,7 +102,7 @@ impl Batches for Given {
     }
 
     fn next_batch(&mut self) -> Result<Option<RecordBatch>, Error> {
-        Ok(self.1.next())
+        Ok(self.1.pop())
     }
 }
 
@@ -114,7 +114,7 @@ fn write(workspace: &Workspace, exporter: &Arc<Component>, given: &[RecordBatch]
     let schema = given
         .first()
         .map_or_else(schema::readings, RecordBatch::schema);
-    let readings = Given(schema, given.to_vec().into_iter());
+    let readings = Given(schema, given.to_vec());
     let started = Instant::now();
     sink.write(Box::new(readings)).expect("it takes them");
     started.elapsed()

@@ -82,7 +82,7 @@ pub(super) struct Process {
     until: Option<Instant>,
     /// When the running call learnt of the cancellation.
     told: Option<Instant>,
-    /// When it last said something.
+    /// When it last said something, or was told.
     heard: Instant,
     say: Say,
     reaped: bool,
@@ -151,7 +151,6 @@ impl Process {
     /// A new call begins: it has the whole grace again.
     pub(super) fn begin(&mut self) {
         self.told = None;
-        self.heard = Instant::now();
     }
 
     /// From now on it is given up after this.
@@ -173,6 +172,8 @@ impl Process {
                 Err(_) => return Err(self.death()),
             }
         }
+        // From here on it is its turn, however long the host took for an answer.
+        self.heard = Instant::now();
         Ok(())
     }
 

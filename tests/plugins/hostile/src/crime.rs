@@ -2,6 +2,7 @@
 
 use std::hint::black_box;
 use std::process::Command;
+use std::ptr;
 
 use glucopipe_sdk::schemars::JsonSchema;
 use glucopipe_sdk::serde::Deserialize;
@@ -61,7 +62,7 @@ impl Crime {
     pub(crate) fn commit(self) -> Result<(), String> {
         match self {
             // SAFETY: none; this is the crime.
-            Self::Segfault => unsafe { black_box(8 as *mut u64).write_volatile(1) },
+            Self::Segfault => unsafe { black_box(ptr::dangling_mut::<u64>()).write_volatile(1) },
             Self::Abort => std::process::abort(),
             #[allow(clippy::exit)] // this is the crime
             Self::Exit => std::process::exit(0),
