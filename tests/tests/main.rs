@@ -13,6 +13,8 @@ mod expected;
 mod faults;
 mod hostile;
 mod incremental;
+#[cfg(target_os = "linux")]
+mod isolation;
 mod journal;
 mod lakes;
 mod messages;

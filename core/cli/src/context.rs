@@ -6,8 +6,10 @@ use std::sync::Arc;
 use chrono::{DateTime, Utc};
 use glucopipe_runtime::cancel::Cancel;
 use glucopipe_runtime::clock::Clock;
+use glucopipe_runtime::config::Plugins;
 use glucopipe_runtime::device::{Finder, Selector};
 use glucopipe_runtime::host::{LogLine, Logger};
+use glucopipe_runtime::isolate::Isolation;
 use glucopipe_runtime::plugin::{Registry, SearchPath};
 use glucopipe_runtime::problem::Problem;
 use glucopipe_runtime::run::engine::RunSetup;
@@ -54,10 +56,15 @@ impl Context {
         }
     }
 
-    /// The plugins; `extra` are the folders a pipeline names.
-    pub(crate) fn registry(&self, extra: &[PathBuf]) -> Registry {
+    /// The plugins, without a pipeline.
+    pub(crate) fn registry(&self) -> Registry {
+        self.registry_of(&Plugins::default())
+    }
+
+    /// The plugins, as a pipeline wants them.
+    pub(crate) fn registry_of(&self, plugins: &Plugins) -> Registry {
         let mut search = SearchPath::default();
-        for folder in extra {
+        for folder in &plugins.path {
             search.add(folder, "[plugins] of the pipeline");
         }
         for folder in &self.plugin_dirs {
@@ -75,7 +82,8 @@ impl Context {
             });
         let program = std::env::current_exe().ok();
         search.add_standard(data_home.as_deref(), program.as_deref());
-        let registry = Registry::new(search);
+        let isolation = Isolation::of_this_program(plugins.isolate);
+        let registry = Registry::new(search).isolated(isolation);
         for problem in registry.folder_problems() {
             self.output.problem(problem);
         }

@@ -17,8 +17,17 @@ use std::panic::AssertUnwindSafe;
 use std::process::ExitCode;
 
 use clap::Parser;
+use glucopipe_runtime::isolate::{SUBCOMMAND, serve};
 
 fn main() -> ExitCode {
+    if std::env::args_os()
+        .nth(1)
+        .is_some_and(|word| word == SUBCOMMAND)
+    {
+        // Whoever stops a run stops all processes of it; the run itself tells its plugins.
+        let _ = ctrlc::set_handler(|| {});
+        return serve();
+    }
     let args = args::Args::parse();
     let context = context::Context::new(&args.global);
     let ended =

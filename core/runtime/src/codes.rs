@@ -153,9 +153,9 @@ codes! {
     PLUGIN_BROKEN = 404, "a plugin broke the contract",
         "The plugin returned data that the ABI forbids. Nothing of it was used. This is a bug in the plugin.";
     PLUGIN_PANIC = 405, "a plugin crashed inside",
-        "The crash was contained; the object it happened in is not used again. This is a bug in the plugin.";
+        "The crash was contained. A plugin in a process of its own may end that in any way, and the message says how; of one in the process of glucopipe, the object it happened in is not used again. This is a bug in the plugin.";
     PLUGIN_STUCK = 406, "a plugin did not stop when told to",
-        "A plugin must stop within 250 ms of being cancelled. It was abandoned; the meter may need to be plugged in again.";
+        "A plugin must stop within 250 ms of being cancelled. It was abandoned, or its process killed; the meter may need to be plugged in again.";
     PLUGIN_SHADOWED = 407, "a plugin is hidden by another of the same id",
         "The first library in search order is used.";
     PLUGIN_NEW = 410, "a plugin cannot be begun",

@@ -4,6 +4,7 @@
 //! - [`config`] reads `pipeline.toml`; [`problem`], [`codes`] and [`render`] are what is said when
 //!   something is wrong with it, or with anything else.
 //! - [`plugin`] finds and loads libraries; [`host`] is the host's side of the ABI.
+//! - [`isolate`] gives plugins a process of their own.
 //! - [`device`] chooses a device; [`transport`] holds the links to it: real, virtual, recorded.
 //! - [`transform`] holds the transforms that need no plugin.
 //! - [`journal`] keeps every reading and who has received it.
@@ -16,6 +17,7 @@ pub mod codes;
 pub mod config;
 pub mod device;
 pub mod host;
+pub mod isolate;
 pub mod journal;
 pub mod plugin;
 pub mod problem;

@@ -14,7 +14,7 @@ use super::bench::{Bench, THREE, expect};
 const NAMED: &str = "libglucopipe_exporter_broken.so";
 
 /// Compiles a file of `tests/c` to a library in the plugin folder.
-fn compile(bench: &Bench, source: &str, name: &str, case: u32) -> PathBuf {
+pub(super) fn compile(bench: &Bench, source: &str, name: &str, case: u32) -> PathBuf {
     let root = Path::new(env!("CARGO_MANIFEST_DIR"));
     let library = bench.workspace.plugins().join(name);
     let (arch, os) = (std::env::consts::ARCH, std::env::consts::OS);

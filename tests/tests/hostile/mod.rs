@@ -4,5 +4,7 @@ mod bench;
 mod drivers;
 mod exporters;
 mod libraries;
+#[cfg(target_os = "linux")]
+mod museum;
 mod program;
 mod transforms;

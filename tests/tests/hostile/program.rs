@@ -4,9 +4,12 @@ use glucopipe_tests::{Finished, Meeting};
 
 use super::bench::{BEFORE, Bench, THREE};
 
+/// Keeps the plugins in the process of the program.
+const HERE: &str = "[plugins]\nisolate = \"none\"\n";
+
 /// Runs a pipeline with the program.
 fn run(bench: &Bench, text: &str) -> Finished {
-    bench.workspace.write("p.toml", text);
+    bench.workspace.write("p.toml", &[text, HERE].concat());
     let plugins = bench.workspace.plugins();
     let plugins = plugins.to_str().expect("a plain path");
     bench
@@ -129,6 +132,8 @@ fn garbage_about_the_meter_is_no_crash() {
 /// What the driver says of its meter. `glucopipe info` hands drivers no configuration, so that the
 /// call is made here.
 fn info(mode: &str) -> Result<String, String> {
+    use std::sync::Arc;
+
     use glucopipe_runtime::cancel::Cancel;
     use glucopipe_runtime::clock::Clock;
     use glucopipe_runtime::host::{OpenDriver, Operation, OperationSetup};
@@ -142,12 +147,12 @@ fn info(mode: &str) -> Result<String, String> {
         node: "meter".to_owned(),
         cancel: Cancel::new(),
         clock: Clock::System,
-        logger: std::sync::Arc::new(|_| {}),
+        logger: Arc::new(|_| {}),
         progress: None,
         device: None,
     });
     let keys = serde_json::json!({ "mode": mode });
-    let opened = OpenDriver::open(component.expect("it is there"), operation.into(), &keys);
+    let opened = OpenDriver::open(component.expect("it is there"), Arc::new(operation), &keys);
     let info = opened.expect("it opens").info();
     info.map(|info| info.serial).map_err(|error| error.message)
 }
@@ -167,7 +172,8 @@ fn ctrl_c_ends_a_run_whose_plugins_are_deaf() {
         bench.table("fine", "worse"),
     ];
     bench.workspace.write("spoilt.csv", BEFORE);
-    bench.workspace.write("p.toml", &text.concat());
+    let text = [&text.concat(), HERE].concat();
+    bench.workspace.write("p.toml", &text);
     let plugins = bench.workspace.plugins();
     let plugins = plugins.to_str().expect("a plain path");
     let mut running = bench

@@ -11,7 +11,9 @@ use crate::table::csv;
 fn a_crash_after_the_commit_doubles_nothing() {
     let home = Home::new();
     home.mood("dies");
-    assert_eq!(home.start(&["run"]).wait_out(), None);
+    // In the process of the program, so that all of it dies.
+    let run = ["run", "--set", "plugins.isolate=none"];
+    assert_eq!(home.start(&run).wait_out(), None);
     assert_eq!(home.box_ids().len(), 20);
     home.mood("");
     let report = home.report(0, &["run"]);
@@ -19,6 +21,21 @@ fn a_crash_after_the_commit_doubles_nothing() {
         report["sources"][0]["new"], 0,
         "the read was journalled before"
     );
+    assert_eq!(numbers(sink(&report, "box")), [20, 0, 20, 0, 0]);
+    assert_eq!(home.box_ids(), home.sheet_ids());
+    home.verifies();
+}
+
+/// The same when only the process of the exporter crashes.
+#[test]
+fn a_child_that_crashes_after_the_commit_doubles_nothing() {
+    let home = Home::new();
+    home.mood("dies");
+    let report = home.report(1, &["run"]);
+    assert_eq!(sink(&report, "box")["error"]["code"], "GP0405");
+    assert_eq!(home.box_ids().len(), 20);
+    home.mood("");
+    let report = home.report(0, &["run"]);
     assert_eq!(numbers(sink(&report, "box")), [20, 0, 20, 0, 0]);
     assert_eq!(home.box_ids(), home.sheet_ids());
     home.verifies();

@@ -259,7 +259,9 @@ impl Storm {
             12 => {
                 self.home.mood_of("out/box.mood", "dies");
                 self.site.instead(Some(Fault::Status(500)));
-                self.start(&["run"]).wait_out();
+                // The exporter alone, or the program with it.
+                let isolate = *self.dice.pick(&["plugins.isolate=all", "plugins.isolate=none"]);
+                self.start(&["run", "--set", isolate]).wait_out();
             }
             _ => {
                 let running = self.start(&["run"]);

@@ -37,7 +37,7 @@ pub(super) fn clock(context: &Context, args: &Clock) -> Done {
         Ok(setup) => setup,
         Err(problem) => return Ok(misused(context, &problem)),
     };
-    let registry = context.registry(&[]);
+    let registry = context.registry();
     let finder = context.finder(&registry);
     let driver = args.meter.driver.as_deref();
     let meter = query_clock(&finder, driver, &selector, &setup);

@@ -13,7 +13,7 @@ use crate::output::count;
 
 /// Merges, by the exporter that has a key for it.
 pub(super) fn compact(context: &Context, args: &Compact) -> Done {
-    let registry = context.registry(&[]);
+    let registry = context.registry();
     let exporters = registry.components(ComponentKind::Exporter);
     let Some(exporter) = exporters.into_iter().find(|exporter| merges(exporter)) else {
         let problem = Problem::error(

@@ -15,7 +15,7 @@ pub(super) fn devices(context: &Context, args: &Devices) -> Done {
         list_virtual(context, args.json);
         return Ok(Exit::Done);
     }
-    let registry = context.registry(&[]);
+    let registry = context.registry();
     let meters = context.finder(&registry).attached(None)?;
     if args.json {
         context.output.json(&json!({ "devices": meters }));

@@ -20,7 +20,7 @@ const FINDINGS: usize = 5;
 
 /// Looks at plugin folders, plugins, meters and the journal, or prints the udev rule.
 pub(super) fn doctor(context: &Context, args: &Doctor) -> Done {
-    let registry = context.registry(&[]);
+    let registry = context.registry();
     if args.udev {
         let drivers = registry.components(Kind::Driver);
         let devices = drivers.iter().flat_map(|driver| &driver.about.devices);

@@ -41,7 +41,7 @@ pub(super) fn dump(context: &Context, args: &Dump) -> Done {
         overrides: Vec::new(),
         environment: Vec::new(),
     });
-    let registry = context.registry(&[]);
+    let registry = context.registry();
     let finder = context.finder(&registry);
     let planned = plan(&mut loaded, &registry, &finder);
     let Some(plan) = planned else {

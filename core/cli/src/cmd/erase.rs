@@ -31,7 +31,7 @@ pub(super) fn erase(context: &Context, args: &Erase) -> Done {
     if let Some(exit) = confirm(context, args.yes, &question, "erase") {
         return Ok(exit);
     }
-    let registry = context.registry(&[]);
+    let registry = context.registry();
     let finder = context.finder(&registry);
     let change = Change {
         finder: &finder,

@@ -15,7 +15,7 @@ pub(super) fn info(context: &Context, args: &Info) -> Done {
         Ok(selector) => selector,
         Err(problem) => return Ok(misused(context, &problem)),
     };
-    let registry = context.registry(&[]);
+    let registry = context.registry();
     let setup = match context.setup(args.meter.record.as_deref(), false) {
         Ok(setup) => setup,
         Err(problem) => return Ok(misused(context, &problem)),

@@ -21,7 +21,7 @@ pub(super) fn plugins(context: &Context, args: &Plugins) -> Done {
 
 /// Lists plugins, and what is built in.
 fn list(context: &Context, args: &Plugins) -> Done {
-    let registry = context.registry(&[]);
+    let registry = context.registry();
     let (mut rows, mut documents, mut refused) = (Vec::new(), Vec::new(), Vec::new());
     let mut seen = std::collections::HashSet::new();
     for (path, loaded) in registry.load_all() {

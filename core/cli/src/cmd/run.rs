@@ -46,17 +46,17 @@ fn read(args: &Pipeline) -> Result<Loaded, Problem> {
 /// Reads a pipeline file and finds its plugin folders.
 pub(super) fn open(context: &Context, args: &Pipeline) -> Result<Opened, Problem> {
     let mut loaded = read(args)?;
-    let mut folders = loaded.pipeline.plugins.path.clone();
-    if !folders.is_empty()
+    let mut plugins = loaded.pipeline.plugins.clone();
+    if !plugins.path.is_empty()
         && let Err(problem) = may_name_folders(&args.pipeline)
     {
         let place = loaded.place_at(&["plugins", "path"]);
         loaded.report(problem.at(place));
-        folders.clear();
+        plugins.path.clear();
     }
     Ok(Opened {
         loaded,
-        registry: context.registry(&folders),
+        registry: context.registry_of(&plugins),
     })
 }
 

@@ -32,7 +32,8 @@ use std::sync::Arc;
 use secrecy::SecretString;
 
 pub use self::model::{
-    Component, DEFAULT_TIMEOUT_SECS, Journal, Person, Pipeline, Plugins, Sink, Source, Transform,
+    Component, DEFAULT_TIMEOUT_SECS, Isolate, Journal, Person, Pipeline, Plugins, Runtime, Sink,
+    Source, Transform,
 };
 pub use self::options::Resolved;
 

@@ -2,6 +2,7 @@
 
 use std::path::PathBuf;
 
+use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
 
 /// The tables of a pipeline file.
@@ -47,6 +48,8 @@ pub struct Source {
     pub device: Option<String>,
     /// Seconds until the read is given up.
     pub timeout_secs: u64,
+    /// Where its plugin runs, when the file says so.
+    pub runtime: Option<Runtime>,
     /// The driver's own keys.
     pub options: Map<String, Value>,
 }
@@ -60,6 +63,8 @@ pub struct Transform {
     pub kind: String,
     /// The nodes it is fed from, each once.
     pub inputs: Vec<String>,
+    /// Where its plugin runs, when the file says so.
+    pub runtime: Option<Runtime>,
     /// The transform's own keys.
     pub options: Map<String, Value>,
 }
@@ -75,6 +80,8 @@ pub struct Sink {
     pub inputs: Vec<String>,
     /// Seconds until the delivery is given up.
     pub timeout_secs: u64,
+    /// Where its plugin runs, when the file says so.
+    pub runtime: Option<Runtime>,
     /// The exporter's own keys.
     pub options: Map<String, Value>,
 }
@@ -101,10 +108,46 @@ pub struct Journal {
 pub struct Plugins {
     /// Extra folders, absolute.
     pub path: Vec<PathBuf>,
+    /// Which plugins get a process of their own, unless their table says otherwise.
+    pub isolate: Isolate,
+}
+
+/// Where a plugin runs.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Runtime {
+    /// In this process.
+    InProcess,
+    /// In a process of its own.
+    Process,
+}
+
+impl Runtime {
+    pub(super) const WORDS: [(&str, Self); 2] =
+        [("process", Self::Process), ("in-process", Self::InProcess)];
+}
+
+/// Which plugins get a process of their own.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Isolate {
+    /// Every one.
+    All,
+    /// Those that did not come with the program.
+    #[default]
+    ThirdParty,
+    /// None.
+    None,
+}
+
+impl Isolate {
+    pub(super) const WORDS: [(&str, Self); 3] = [
+        ("all", Self::All),
+        ("third-party", Self::ThirdParty),
+        ("none", Self::None),
+    ];
 }
 
 /// The kinds of nodes that plugins stand behind.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Deserialize, Serialize)]
 pub enum Component {
     /// Behind a source.
     Driver,
@@ -138,9 +181,9 @@ impl Component {
     /// The keys that the host owns.
     pub(super) fn common_keys(self) -> &'static [&'static str] {
         match self {
-            Self::Driver => &["driver", "device", "timeout_secs"],
-            Self::Transform => &["type", "inputs"],
-            Self::Exporter => &["exporter", "inputs", "timeout_secs"],
+            Self::Driver => &["driver", "device", "timeout_secs", "runtime"],
+            Self::Transform => &["type", "inputs", "runtime"],
+            Self::Exporter => &["exporter", "inputs", "timeout_secs", "runtime"],
         }
     }
 

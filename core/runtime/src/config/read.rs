@@ -7,7 +7,9 @@ use std::path::{Path, PathBuf};
 
 use serde_json::Value;
 
-use super::model::{Component, Journal, Pipeline, Plugins, SECTIONS, Sink, Source, Transform};
+use super::model::{
+    Component, Isolate, Journal, Pipeline, Plugins, Runtime, SECTIONS, Sink, Source, Transform,
+};
 use super::origins::Origins;
 use super::values::{Reader, Table};
 use crate::problem::{Code, Problem};
@@ -44,9 +46,11 @@ pub(super) fn read(origins: &Origins, merged: &Value, problems: &mut Vec<Problem
         pipeline.journal = Some(Journal { path });
     }
     if let Some(table) = reader.table(merged, "plugins") {
-        reader.only_keys(&["plugins"], table, &["path"]);
+        reader.only_keys(&["plugins"], table, &["path", "isolate"]);
+        let isolate = reader.word(&["plugins", "isolate"], table, &Isolate::WORDS);
         pipeline.plugins = Plugins {
             path: reader.folders(table),
+            isolate: isolate.unwrap_or_default(),
         };
     }
     Read {
@@ -192,6 +196,7 @@ impl Reader<'_> {
         }
         let at = |key: &'static str| [path[0], path[1], key];
         let name = name.to_owned();
+        let runtime = self.word(&at("runtime"), &table, &Runtime::WORDS);
         match kind {
             Component::Driver => {
                 let driver = self.text(&at("driver"), &table);
@@ -204,6 +209,7 @@ impl Reader<'_> {
                     driver,
                     device,
                     timeout_secs,
+                    runtime,
                     options,
                 });
             }
@@ -215,6 +221,7 @@ impl Reader<'_> {
                     name,
                     kind: kind_name,
                     inputs,
+                    runtime,
                     options,
                 });
             }
@@ -228,6 +235,7 @@ impl Reader<'_> {
                     exporter,
                     inputs,
                     timeout_secs,
+                    runtime,
                     options,
                 });
             }

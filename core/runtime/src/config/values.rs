@@ -7,7 +7,9 @@ use serde_json::{Map, Value};
 use super::document::parse_value;
 use super::model::DEFAULT_TIMEOUT_SECS;
 use super::origins::Origins;
+use super::shape::shown;
 use crate::problem::{Code, Problem};
+use crate::suggest::{did_you_mean, join, nearest};
 
 pub(super) type Table = Map<String, Value>;
 
@@ -125,6 +127,39 @@ impl Reader<'_> {
             ),
         }
         DEFAULT_TIMEOUT_SECS
+    }
+
+    /// One of some words.
+    pub(super) fn word<T: Copy>(
+        &mut self,
+        path: &[&str],
+        table: &Table,
+        words: &[(&str, T)],
+    ) -> Option<T> {
+        let text = self.text(path, table)?;
+        if let Some((_, meant)) = words.iter().find(|(word, _)| *word == text) {
+            return Some(*meant);
+        }
+        let known = || words.iter().map(|(word, _)| *word);
+        let hint = nearest(&text, known()).map_or_else(
+            || {
+                let quoted = known().map(|word| format!("`\"{word}\"`")).collect();
+                format!("it is one of {}", join(quoted, "or"))
+            },
+            did_you_mean,
+        );
+        let (key, tables) = path.split_last()?;
+        let title = format!(
+            "`{key}` of [{}] cannot be {}",
+            tables.join("."),
+            shown(&text.into())
+        );
+        self.problems.push(
+            Problem::error(Code::CONFIG_VALUE, title)
+                .at(self.origins.place(path))
+                .hint(hint),
+        );
+        None
     }
 
     /// A list of texts; best effort where it is not one.

@@ -1,11 +1,15 @@
 //! The host side of the ABI: what plugins may call, and how plugins are called.
 
 mod call;
+mod driver;
+mod exporter;
 mod operation;
+mod transform;
 mod transport;
 
-pub use call::{
-    Committed, OpenDriver, OpenExporter, OpenTransform, check_exporter, exporter_wants,
-    preview_export, tidied,
-};
-pub use operation::{LogLine, Logger, Operation, OperationSetup, Progress, ProgressSink};
+pub use driver::{OpenDriver, ReadStream, tidied};
+pub use exporter::{Committed, OpenExporter, check_exporter, exporter_wants, preview_export};
+pub use operation::{Lent, LogLine, Logger, Operation, OperationSetup, Progress, ProgressSink};
+pub(crate) use operation::{Shared, table_size};
+pub use transform::OpenTransform;
+pub(crate) use transport::TRANSFER_LIMIT;

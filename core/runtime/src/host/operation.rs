@@ -20,6 +20,10 @@ const LINE_LIMIT: usize = 2000;
 
 /// Level of a line for people who ask for more.
 const INFORMATION: u8 = 3;
+/// Level of a line for authors.
+const DEBUG: u8 = 4;
+/// Level of what nobody needs to see.
+const TRACE: u8 = 5;
 
 /// A line a plugin or the host logged.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -97,10 +101,14 @@ impl State {
         now.saturating_sub(since) < CLOSING_LIMIT_MS
     }
 
-    /// Logs a line of the host's own.
+    /// Logs a line of the host's own, for people who ask for more.
     pub(super) fn note(&self, text: String) {
+        self.tell(INFORMATION, text);
+    }
+
+    fn tell(&self, level: u8, text: String) {
         (self.setup.logger)(LogLine {
-            level: INFORMATION,
+            level,
             target: self.setup.node.clone(),
             text,
         });
@@ -170,11 +178,6 @@ impl Operation {
         unsafe { self.tables.as_ref() }
     }
 
-    /// The operation as the ABI has it; valid as long as `self`.
-    pub fn raw(&self) -> *const abi::gp_op {
-        &raw const self.tables().op
-    }
-
     /// Why it was cancelled, if it was.
     pub fn cancel(&self) -> &Cancel {
         &self.tables().state.setup.cancel
@@ -200,18 +203,55 @@ impl Operation {
 
     /// Logs a line of the host itself, for those who want to know more.
     pub fn debug(&self, text: String) {
-        const DEBUG: u8 = 4;
-        let setup = &self.tables().state.setup;
-        (setup.logger)(LogLine {
-            level: DEBUG,
-            target: setup.node.clone(),
-            text,
-        });
+        self.tables().state.tell(DEBUG, text);
     }
 
     /// Reads and writes over links so far.
     pub fn exchanges(&self) -> u64 {
         self.tables().state.exchanges.load(Ordering::SeqCst)
+    }
+}
+
+/// What the call of a plugin is lent: an operation, or one that another process lends.
+pub trait Lent: Send + Sync {
+    /// The operation as the ABI has it; valid as long as `self`.
+    fn raw(&self) -> *const abi::gp_op;
+
+    /// What it is stopped by.
+    fn cancel(&self) -> &Cancel;
+
+    /// Logs a line about the plugin, at a level of `GP_LOG_*`.
+    fn note(&self, level: i32, text: &str);
+
+    /// Sees that the meter that answered is the one that was chosen, where that is known.
+    ///
+    /// # Errors
+    /// [`Status::NotFound`] when it is another.
+    fn admit(&self, _serial: &str) -> Result<(), Error> {
+        Ok(())
+    }
+}
+
+impl Lent for Operation {
+    fn raw(&self) -> *const abi::gp_op {
+        &raw const self.tables().op
+    }
+
+    fn cancel(&self) -> &Cancel {
+        Self::cancel(self)
+    }
+
+    fn admit(&self, serial: &str) -> Result<(), Error> {
+        Self::admit(self, serial)
+    }
+
+    fn note(&self, level: i32, text: &str) {
+        // What a plugin wrote past the host may steer a terminal.
+        let visible = |c: char| if c.is_control() { ' ' } else { c };
+        self.tables().state.tell(
+            u8::try_from(level).unwrap_or(TRACE),
+            text.chars().take(LINE_LIMIT).map(visible).collect(),
+        );
     }
 }
 
@@ -222,7 +262,7 @@ impl Drop for Operation {
     }
 }
 
-pub(super) fn table_size<T>() -> u32 {
+pub(crate) fn table_size<T>() -> u32 {
     u32::try_from(size_of::<T>()).unwrap_or(u32::MAX)
 }
 
@@ -312,7 +352,7 @@ unsafe extern "C" fn get_extension(_host: *const abi::gp_host, id: *const c_char
 }
 
 /// A constant table that threads may share.
-pub(super) struct Shared<T>(pub(super) T);
+pub(crate) struct Shared<T>(pub(crate) T);
 // SAFETY: constant tables of function pointers.
 unsafe impl<T> Sync for Shared<T> {}
 

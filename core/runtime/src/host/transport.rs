@@ -17,7 +17,7 @@ const SLICE_MS: u32 = 100;
 /// Longest wait a driver may ask for.
 const TIMEOUT_LIMIT_MS: u32 = 60_000;
 /// Largest transfer a driver may ask for.
-const TRANSFER_LIMIT: u64 = 16 << 20;
+pub(crate) const TRANSFER_LIMIT: u64 = 16 << 20;
 
 pub(super) static TABLE: Shared<abi::gp_transport> = Shared(abi::gp_transport {
     #[allow(clippy::cast_possible_truncation)] // some bytes

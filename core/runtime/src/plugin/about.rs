@@ -2,11 +2,11 @@
 
 use std::collections::BTreeMap;
 
-use serde::Deserialize;
+use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
 /// A device a driver knows.
-#[derive(Clone, Debug, PartialEq, Eq, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Deserialize, Serialize)]
 pub struct KnownDevice {
     /// `hid`, `scsi`, `serial` or `file`.
     pub link: String,
@@ -25,7 +25,7 @@ pub struct KnownDevice {
 }
 
 /// The `about` object of a component.
-#[derive(Clone, Debug, Deserialize)]
+#[derive(Clone, Debug, Deserialize, Serialize)]
 pub struct About {
     /// Name for people.
     #[serde(default)]

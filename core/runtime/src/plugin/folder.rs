@@ -32,6 +32,9 @@ pub struct SearchPath {
     pub folders: Vec<Folder>,
     /// Folders that were named but cannot be used.
     pub problems: Vec<Problem>,
+    /// The folders of the installation: beside the program, and its own for plugins. Who can put a file
+    /// there can replace the program as well.
+    own: Vec<PathBuf>,
 }
 
 impl SearchPath {
@@ -70,8 +73,11 @@ impl SearchPath {
         }
         if let Some(beside) = program.and_then(Path::parent) {
             add(beside.to_owned(), "beside the program", true);
+            self.own.push(beside.to_owned());
             if let Some(prefix) = beside.parent() {
-                add(prefix.join("lib/glucopipe/plugins"), "installed", false);
+                let installed = prefix.join("lib/glucopipe/plugins");
+                self.own.push(installed.clone());
+                add(installed, "installed", false);
             }
         }
         if cfg!(unix) {
@@ -81,6 +87,14 @@ impl SearchPath {
         let mut seen = std::collections::HashSet::new();
         self.folders
             .retain(|folder| seen.insert(folder.path.clone()));
+    }
+
+    /// Whether a library came with the program. The folder says it, whatever the library says of itself:
+    /// the one it lies in, by its real name, however it was found.
+    pub fn is_own(&self, library: &Path) -> bool {
+        let real = |folder: &Path| fs::canonicalize(folder).ok();
+        let folder = library.parent().and_then(real);
+        folder.is_some() && self.own.iter().any(|own| real(own) == folder)
     }
 }
 
@@ -385,6 +399,39 @@ mod tests {
                 "/usr/local/lib/glucopipe/plugins",
             ]
         );
+    }
+
+    #[cfg(unix)]
+    #[test]
+    fn only_the_folders_of_the_installation_hold_its_own_libraries() {
+        let home = tempfile::tempdir().unwrap();
+        let folder = |name: &str| {
+            let path = home.path().join(name);
+            fs::create_dir_all(&path).unwrap();
+            path
+        };
+        let (bin, installed) = (folder("bin"), folder("lib/glucopipe/plugins"));
+        let (user, named) = (folder("share/glucopipe/plugins"), folder("named"));
+        let other_name = home.path().join("link");
+        std::os::unix::fs::symlink(&bin, &other_name).unwrap();
+        let mut search = SearchPath::default();
+        search.add(&named, "--plugin-dir");
+        // Who names such a folder makes its libraries no others.
+        search.add(&bin, "--plugin-dir");
+        let share = home.path().join("share");
+        search.add_standard(Some(&share), Some(&bin.join("glucopipe")));
+        for (folder, own) in [
+            (&bin, true),
+            (&installed, true),
+            (&other_name, true),
+            (&user, false),
+            (&named, false),
+            (&bin.join("../named"), false),
+            (&home.path().join("missing"), false),
+        ] {
+            let library = folder.join("libglucopipe_driver_contour.so");
+            assert_eq!(search.is_own(&library), own, "{}", folder.display());
+        }
     }
 
     #[test]

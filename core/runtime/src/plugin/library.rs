@@ -13,6 +13,7 @@ use object::read::{Object, ObjectSegment, ReadCache};
 use super::ComponentKind;
 use super::about::{About, well_formed_id};
 use super::folder::open_trusted;
+use crate::isolate::{self, Apart, Described};
 use crate::problem::{Code, Place, Problem};
 
 /// A component of a loaded library; its tables live as long as the process.
@@ -30,11 +31,13 @@ pub struct Component {
 }
 
 /// The function table of a component, read by its true size.
-#[derive(Clone, Copy)]
+#[derive(Clone)]
 enum Table {
     Driver(abi::gp_driver),
     Exporter(abi::gp_exporter),
     Transform(abi::gp_transform),
+    /// In a child.
+    Apart(Apart),
 }
 
 impl std::fmt::Debug for Table {
@@ -100,16 +103,51 @@ impl Component {
 
     /// What a driver can do with its meters besides reading them; nothing for other plugins.
     pub fn abilities(&self) -> Vec<Ability> {
-        let Some(table) = self.driver() else {
-            return Vec::new();
+        let has = self.optional_functions();
+        let all = [Ability::ReadClock, Ability::SetClock, Ability::Erase];
+        let known = |ability: &Ability| has.iter().any(|has| has == ability.member());
+        all.into_iter().filter(known).collect()
+    }
+
+    /// The functions it has and need not have.
+    pub(crate) fn optional_functions(&self) -> Vec<String> {
+        let all: &[(&str, bool)] = match &self.table {
+            Table::Driver(table) => &[
+                ("get_clock", table.get_clock.is_some()),
+                ("set_clock", table.set_clock.is_some()),
+                ("erase", table.erase.is_some()),
+            ],
+            Table::Exporter(table) => &[
+                ("check", table.check.is_some()),
+                ("wants", table.wants.is_some()),
+                ("preview", table.preview.is_some()),
+            ],
+            Table::Transform(_) => &[],
+            Table::Apart(apart) => return apart.has.iter().cloned().collect(),
         };
-        let known = [
-            (Ability::ReadClock, table.get_clock.is_some()),
-            (Ability::SetClock, table.set_clock.is_some()),
-            (Ability::Erase, table.erase.is_some()),
-        ];
-        let known = known.into_iter().filter(|(_, known)| *known);
-        known.map(|(ability, _)| ability).collect()
+        let has = all.iter().filter(|(_, there)| *there);
+        has.map(|(name, _)| (*name).to_owned()).collect()
+    }
+
+    /// Where it is reached, when it is not loaded here.
+    pub(crate) fn apart(&self) -> Option<&Apart> {
+        match &self.table {
+            Table::Apart(apart) => Some(apart),
+            _ => None,
+        }
+    }
+
+    /// The same component, called in a child.
+    pub(super) fn moved_apart(&self, program: &Path) -> Self {
+        let apart = Apart {
+            program: program.to_owned(),
+            library: self.library.path.clone(),
+            has: self.optional_functions().into_iter().collect(),
+        };
+        Self {
+            table: Table::Apart(apart),
+            ..self.clone()
+        }
     }
 
     /// Why a driver cannot do this, in its own words.
@@ -174,20 +212,68 @@ const COMPONENT_LIMIT: u32 = 256;
 ///
 /// # Errors
 /// Every refusal names the file and the reason.
-pub(super) fn load(path: &Path) -> Result<Vec<Component>, Problem> {
-    let file = open_trusted(path)?;
-    let refused = |code, reason: String| {
-        Problem::error(code, format!("plugin `{}` is not loaded", path.display()))
-            .at(Place::Named(path.display().to_string()))
-            .cause(reason)
-    };
-    check_whole(&file).map_err(|reason| refused(Code::PLUGIN_LOAD, reason))?;
-    let entry = bind(path, file).map_err(|reason| refused(reason.0, reason.1))?;
+pub(crate) fn load(path: &Path) -> Result<Vec<Component>, Problem> {
+    let file = open_checked(path)?;
+    let entry = bind(path, file).map_err(|(code, reason)| refused(path, code, reason))?;
     // SAFETY: the entry has this signature by the ABI, and returns a static table.
     let plugin = unsafe { abi::read_table(entry()) }
-        .map_err(|error| refused(Code::PLUGIN_ABI, error.to_string()))?;
-    read_plugin(path, &plugin).map_err(|(code, reason)| refused(code, reason))
+        .map_err(|error| refused(path, Code::PLUGIN_ABI, error.to_string()))?;
+    read_plugin(path, &plugin).map_err(|(code, reason)| refused(path, code, reason))
 }
+
+/// Reads the components of a library that a child of this program loads; nothing of it runs here.
+///
+/// # Errors
+/// As for [`load`], and when the child ends over it.
+pub(super) fn look_at(path: &Path, program: &Path) -> Result<Vec<Component>, Problem> {
+    open_checked(path)?;
+    let described = isolate::describe(program, path).map_err(|error| {
+        let codes = [Code::PLUGIN_ABI, Code::PLUGIN_BROKEN];
+        let code = codes
+            .into_iter()
+            .find(|code| i64::from(code.number()) == error.native);
+        refused(path, code.unwrap_or(Code::PLUGIN_LOAD), error.message)
+    })?;
+    let broken = |reason: String| refused(path, Code::PLUGIN_BROKEN, reason);
+    let library = Arc::new(Library {
+        path: path.to_owned(),
+        name: described.name,
+        version: described.version,
+        abi_minor: described.abi_minor,
+    });
+    let component = |described: Described| {
+        if !well_formed_id(&described.id) {
+            return Err(broken(MALFORMED_ID.to_owned()));
+        }
+        Ok(Component {
+            kind: described.kind,
+            id: described.id,
+            about: described.about,
+            library: library.clone(),
+            table: Table::Apart(Apart {
+                program: program.to_owned(),
+                library: path.to_owned(),
+                has: described.has.into_iter().collect(),
+            }),
+        })
+    };
+    described.components.into_iter().map(component).collect()
+}
+
+fn refused(path: &Path, code: Code, reason: String) -> Problem {
+    Problem::error(code, format!("plugin `{}` is not loaded", path.display()))
+        .at(Place::Named(path.display().to_string()))
+        .cause(reason)
+}
+
+/// Opens a file that may be loaded.
+fn open_checked(path: &Path) -> Result<std::fs::File, Problem> {
+    let file = open_trusted(path)?;
+    check_whole(&file).map_err(|reason| refused(path, Code::PLUGIN_LOAD, reason))?;
+    Ok(file)
+}
+
+const MALFORMED_ID: &str = "its id is missing or has other characters than a-z 0-9 . - _";
 
 /// Reads the components of a plugin table.
 fn read_plugin(path: &Path, plugin: &abi::gp_plugin) -> Result<Vec<Component>, (Code, String)> {
@@ -246,7 +332,7 @@ unsafe fn read_component(
     // SAFETY: by the caller's word.
     let (id, about) = unsafe { (borrowed_text(raw.id), borrowed_text(raw.about)) };
     let id = id.filter(|id| well_formed_id(id));
-    let id = id.ok_or("its id is missing or has other characters than a-z 0-9 . - _")?;
+    let id = id.ok_or(MALFORMED_ID)?;
     let about = about.ok_or_else(|| format!("`{id}` does not describe itself"))?;
     let about: About = serde_json::from_str(&about).map_err(|error| {
         format!("the description of `{id}` is not what the ABI asks for: {error}")
@@ -293,6 +379,8 @@ fn missing_slot(table: &Table) -> Option<&'static str> {
             ("close", table.close.is_some()),
             ("apply", table.apply.is_some()),
         ],
+        // Looked at in the child.
+        Table::Apart(_) => &[],
     };
     required
         .iter()

@@ -11,10 +11,13 @@ use std::sync::Mutex;
 
 pub use about::{About, KnownDevice};
 pub use folder::{EXTENSION, Folder, SearchPath};
+pub(crate) use library::load;
 pub use library::{Ability, Component, Library};
 
 pub use crate::config::Component as ComponentKind;
-use crate::problem::{Code, Problem};
+use crate::config::{Isolate, Runtime};
+use crate::isolate::Isolation;
+use crate::problem::{Code, Place, Problem};
 use crate::suggest::{did_you_mean, nearest};
 
 /// The components of a library, or why it was refused.
@@ -29,14 +32,63 @@ pub type Loaded = Result<Vec<Arc<Component>>, Problem>;
 pub struct Registry {
     search: SearchPath,
     loaded: Mutex<BTreeMap<PathBuf, Loaded>>,
+    isolation: Option<Isolation>,
 }
 
 impl Registry {
-    /// A registry over these folders.
+    /// A registry over these folders, which loads every library here.
     pub fn new(search: SearchPath) -> Self {
         Self {
             search,
             loaded: Mutex::new(BTreeMap::new()),
+            isolation: None,
+        }
+    }
+
+    /// The same with plugins in processes of their own.
+    #[must_use]
+    pub fn isolated(self, isolation: Isolation) -> Self {
+        Self {
+            isolation: Some(isolation),
+            ..self
+        }
+    }
+
+    /// The program of the child that a library is loaded in.
+    fn child_of(&self, path: &Path) -> Option<&Path> {
+        let isolation = self.isolation.as_ref()?;
+        let apart = match isolation.policy {
+            Isolate::All => true,
+            Isolate::ThirdParty => !self.search.is_own(path),
+            Isolate::None => false,
+        };
+        apart.then_some(&isolation.program)
+    }
+
+    /// A component where a node wants to have it; without a wish it stays where it is.
+    ///
+    /// # Errors
+    /// When the library cannot be loaded there.
+    pub fn moved(
+        &self,
+        component: Arc<Component>,
+        runtime: Option<Runtime>,
+    ) -> Result<Arc<Component>, Problem> {
+        match (runtime, component.apart()) {
+            (None, _) | (Some(Runtime::Process), Some(_)) | (Some(Runtime::InProcess), None) => {
+                Ok(component)
+            }
+            (Some(Runtime::Process), None) => match &self.isolation {
+                Some(isolation) => Ok(Arc::new(component.moved_apart(&isolation.program))),
+                None => Err(immovable(&component, "nothing here can start one")),
+            },
+            (Some(Runtime::InProcess), Some(_)) => {
+                let mut all = load(&component.library.path)?.into_iter();
+                let found = all.find(|one| one.kind == component.kind && one.id == component.id);
+                found
+                    .map(Arc::new)
+                    .ok_or_else(|| immovable(&component, "the library has changed meanwhile"))
+            }
         }
     }
 
@@ -58,7 +110,11 @@ impl Registry {
         loaded
             .entry(path.to_owned())
             .or_insert_with(|| {
-                library::load(path).map(|components| components.into_iter().map(Arc::new).collect())
+                let components = match self.child_of(path) {
+                    Some(program) => library::look_at(path, program),
+                    None => load(path),
+                };
+                components.map(|components| components.into_iter().map(Arc::new).collect())
             })
             .clone()
     }
@@ -143,4 +199,15 @@ impl Registry {
         }
         found
     }
+}
+
+fn immovable(component: &Component, why: &str) -> Problem {
+    let title = format!(
+        "{} plugin `{}` cannot be run where `runtime` says",
+        component.kind.word(),
+        component.id
+    );
+    Problem::error(Code::PLUGIN_LOAD, title)
+        .at(Place::Named(component.library.path.display().to_string()))
+        .cause(why)
 }

@@ -121,7 +121,7 @@ fn apply_plugin(
         batch: Some(batch.clone()),
         cancel: cancel.clone(),
     };
-    let given = filter.apply(Box::new(once), rows)?;
+    let (_, given) = filter.apply(Box::new(once), rows)?;
     // A transform may take the cancellation for the end of the readings.
     if cancel.is_set() {
         return Err(Error::cancelled());

@@ -4,6 +4,7 @@ use glucopipe_sdk::{Error, Status};
 
 use crate::cancel::{Cancel, Reason};
 use crate::device::udev;
+use crate::isolate;
 use crate::plugin::Component;
 use crate::problem::{Code, Place, Problem};
 use crate::transport::link::BUSY;
@@ -23,6 +24,11 @@ pub fn is_panic(error: &Error) -> bool {
     error.message.starts_with(PANICKED)
 }
 
+/// Whether the process of a plugin ended, whatever it had done before.
+pub fn is_death(error: &Error) -> bool {
+    isolate::has_died(&error.message)
+}
+
 /// A crash of glucopipe itself while it served a node.
 pub fn bug(node: &str, error: &Error) -> Problem {
     Problem::error(
@@ -35,16 +41,23 @@ pub fn bug(node: &str, error: &Error) -> Problem {
 
 /// The plugin broke the contract or crashed inside.
 pub fn broken(component: &Component, what: &str) -> Problem {
-    let (code, did) = if what.starts_with(PANICKED) {
+    let (code, did) = if isolate::was_stuck(what) {
+        (Code::PLUGIN_STUCK, "did not stop when told to")
+    } else if what.starts_with(PANICKED) || isolate::has_died(what) {
         (Code::PLUGIN_PANIC, "crashed inside")
     } else {
         (Code::PLUGIN_BROKEN, "broke the plugin contract")
     };
     let title = format!("{} plugin `{}` {did}", component.kind.word(), component.id);
+    let kept = if isolate::was_committing(what) {
+        "whether it has delivered is not known; the readings are offered to it again"
+    } else {
+        "nothing of it was delivered"
+    };
     Problem::error(code, title)
         .at(Place::Named(component.library.path.display().to_string()))
         .cause(what.to_owned())
-        .kept("nothing of it was delivered")
+        .kept(kept)
         .hint(format!(
             "this is a bug in `{}` {}: report it to its author",
             component.library.name, component.library.version

@@ -273,6 +273,7 @@ impl Engine<'_> {
             Some(_) => problem,
         };
         let (component, mut device) = finder.choose(name, &source.selector).map_err(placed)?;
+        let component = finder.registry.moved(component, source.runtime)?;
         // Two conversations with one meter would hang it.
         if let Some(node) = device.node()
             && !taken.insert(node)

@@ -10,7 +10,7 @@ use sha2::{Digest, Sha256};
 
 use super::blame;
 use super::way::{self, Way};
-use crate::config::{Component as Kind, Loaded};
+use crate::config::{Component as Kind, Loaded, Runtime};
 use crate::device::{Finder, Selector};
 use crate::host::exporter_wants;
 use crate::plugin::{Component, Registry};
@@ -33,6 +33,8 @@ pub struct PlannedSource {
     pub asked: String,
     /// Seconds until it is given up.
     pub timeout_secs: u64,
+    /// Where its driver runs, when the file says so.
+    pub runtime: Option<Runtime>,
 }
 
 /// What stands behind a transform.
@@ -174,6 +176,7 @@ fn plan_source(
         selector,
         asked: source.device.clone().unwrap_or_default(),
         timeout_secs: source.timeout_secs,
+        runtime: source.runtime,
     })
 }
 
@@ -204,6 +207,14 @@ fn plan_transform(
         .find(|builtin| builtin.kind == transform.kind)
     {
         loaded.check_options(Kind::Transform, name, &(builtin.schema)());
+        if transform.runtime.is_some() {
+            let title = format!("transform `{name}` has no `runtime`");
+            let problem = Problem::error(Code::CONFIG_VALUE, title)
+                .at(loaded.place(name, &["runtime"]))
+                .cause(format!("`{}` is built in, no plugin", builtin.kind))
+                .hint("leave `runtime` out");
+            loaded.report(problem);
+        }
         let config = loaded.resolve(Kind::Transform, name)?;
         return match (builtin.open)(config.expose(), &loaded.pipeline.persons) {
             Ok(opened) => Some(planned(Step::Builtin(opened))),
@@ -213,7 +224,8 @@ fn plan_transform(
             }
         };
     }
-    match registry.find(Kind::Transform, &transform.kind) {
+    let found = registry.find(Kind::Transform, &transform.kind);
+    match found.and_then(|component| registry.moved(component, transform.runtime)) {
         Ok(component) => {
             loaded.check_options(Kind::Transform, name, &component.about.config_schema);
             let config = loaded.resolve(Kind::Transform, name)?.expose().clone();
@@ -253,7 +265,8 @@ fn plan_sink(
     sink: &crate::config::Sink,
 ) -> Option<PlannedSink> {
     let name = &sink.name;
-    match registry.find(Kind::Exporter, &sink.exporter) {
+    let found = registry.find(Kind::Exporter, &sink.exporter);
+    match found.and_then(|component| registry.moved(component, sink.runtime)) {
         Ok(component) => {
             loaded.check_options(Kind::Exporter, name, &component.about.config_schema);
             let config = loaded.resolve(Kind::Exporter, name)?.expose().clone();

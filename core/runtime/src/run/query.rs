@@ -14,7 +14,7 @@ use super::engine::{Limits, RunSetup};
 use super::plan::PlannedSink;
 use super::watch::{Ended, watch};
 use crate::device::{Finder, Selector};
-use crate::host::{OpenDriver, OpenExporter, Operation, check_exporter};
+use crate::host::{Lent, OpenDriver, OpenExporter, Operation, check_exporter};
 use crate::plugin::Component;
 use crate::problem::Problem;
 
@@ -27,7 +27,8 @@ const A_DAY: Duration = Duration::from_secs(86_400);
 /// Why it could not.
 pub fn check_target(sink: &PlannedSink, setup: &RunSetup) -> Result<Vec<String>, Problem> {
     let op = Arc::new(Operation::start(setup.operation(&sink.name)));
-    let (component, operation, config) = (sink.component.clone(), op.clone(), sink.config.clone());
+    let (component, config) = (sink.component.clone(), sink.config.clone());
+    let operation: Arc<dyn Lent> = op.clone();
     let work = move || guard(|| check_exporter(&component, &operation, &config));
     let limit = Duration::from_secs(sink.timeout_secs);
     match watch(

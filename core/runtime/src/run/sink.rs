@@ -19,7 +19,7 @@ use super::blame;
 use super::order::order;
 use super::report::SinkReport;
 use crate::cancel::Reason;
-use crate::host::{Committed, OpenExporter, Operation, check_exporter, preview_export};
+use crate::host::{Committed, Lent, OpenExporter, Operation, check_exporter, preview_export};
 use crate::plugin::Component;
 use crate::problem::{Code, Problem, Severity};
 
@@ -187,16 +187,17 @@ impl SinkJob {
 
     /// What the exporter would do with the readings, after its own check.
     fn preview(&self, readings: RecordBatch, emptied: bool) -> Result<Vec<String>, Error> {
-        let (component, op, config) = (&self.component, &self.op, &self.config);
-        check_exporter(component, op, config)?;
+        let (component, config) = (&self.component, &self.config);
+        let op: Arc<dyn Lent> = self.op.clone();
+        check_exporter(component, &op, config)?;
         let readings = Readings::new(
             readings,
             emptied,
             &self.metadata,
-            op.clone(),
+            self.op.clone(),
             Arc::default(),
         );
-        let seen = preview_export(component, op, config, Box::new(readings))?;
+        let seen = preview_export(component, &op, config, Box::new(readings))?;
         Ok(seen.map(|seen| seen.lines).unwrap_or_default())
     }
 

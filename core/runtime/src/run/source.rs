@@ -125,6 +125,8 @@ impl SourceJob {
     /// user stopped the run, but when its time was over.
     fn keeps_what_was_read(&self, error: &Error) -> bool {
         match error.status {
+            // What came before was checked here, and its process cannot have touched it since.
+            _ if blame::is_death(error) => !self.interrupted(),
             Status::Internal => false,
             Status::Cancelled => self.op.cancel().is_set() && !self.interrupted(),
             _ => !blame::is_panic(error),
@@ -165,6 +167,7 @@ impl SourceJob {
         drop(stream);
         let report = match driver.read_report() {
             Ok(report) => report,
+            Err(error) if ended_by.as_ref() == Some(&error) => ReadReport::default(),
             Err(error) if ended_by.is_some() => ReadReport {
                 reasons: vec![error.message],
                 ..ReadReport::default()
@@ -176,7 +179,7 @@ impl SourceJob {
         if cut && (self.interrupted() || intake.rows() == 0) {
             return Err(self.blame(&Error::cancelled()));
         }
-        if cut {
+        if cut && !ended_by.as_ref().is_some_and(blame::is_death) {
             let limit = self.timeout_secs;
             ended_by = Some(Error::new(
                 Status::Timeout,
@@ -202,7 +205,10 @@ impl SourceJob {
             ended_by,
         } = read;
         let mut reasons = report.reasons;
-        reasons.extend(ended_by.map(|error| error.message));
+        reasons.extend(ended_by.map(|error| match blame::is_death(&error) {
+            true => format!("driver `{}` crashed: {}", self.component.id, error.message),
+            false => error.message,
+        }));
         let mut set_aside = report.set_aside;
         set_aside.extend(taken.set_aside);
         let read = taken.readings.num_rows() as u64;

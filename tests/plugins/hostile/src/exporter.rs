@@ -14,6 +14,7 @@ use glucopipe_sdk::serde::Deserialize;
 use glucopipe_sdk::stream::Batches;
 use glucopipe_sdk::{Error, Op, Result, Status, abi};
 
+use crate::crime::Crime;
 use crate::laced::{self, Laced};
 use crate::waits::Waits;
 
@@ -54,6 +55,10 @@ struct Config {
     path: PathBuf,
     /// A secret whose length is written.
     key: Option<Secret>,
+    /// What is done to the process when there are readings, besides.
+    crime: Option<Crime>,
+    /// What is done to the process at the commit.
+    last_crime: Option<Crime>,
     /// Where it waits.
     #[serde(flatten)]
     waits: Waits,
@@ -97,6 +102,7 @@ impl Sink for Counter {
                 Ok(None) | Err(_) => break,
             }
             assert!(mode != Mode::PanicWrite, "boom in write");
+            commit_crime(self.config.crime)?;
             if mode == Mode::StopsEarly {
                 break;
             }
@@ -106,6 +112,7 @@ impl Sink for Counter {
 
     fn commit(&mut self, _: &Op) -> Result<CommitReport> {
         assert!(self.config.mode != Mode::PanicCommit, "boom in commit");
+        commit_crime(self.config.last_crime)?;
         if self.config.mode == Mode::ErrorCommit {
             return Err(Error::new(Status::Io, "the server is on fire"));
         }
@@ -120,6 +127,11 @@ impl Sink for Counter {
             ..CommitReport::default()
         })
     }
+}
+
+fn commit_crime(crime: Option<Crime>) -> Result<()> {
+    let done = crime.map_or(Ok(()), Crime::commit);
+    done.map_err(|why| Error::new(Status::Io, format!("not allowed: {why}")))
 }
 
 impl Drop for Counter {

@@ -5,6 +5,7 @@
 //! is copied and laced: the misdeeds that the SDK forbids happen in the functions put in between. A second
 //! exporter, `mailbox`, is honest and has moods.
 
+mod crime;
 mod driver;
 mod exporter;
 mod laced;

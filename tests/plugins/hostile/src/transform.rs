@@ -15,6 +15,7 @@ use glucopipe_sdk::stream::{Batches, Import, export};
 use glucopipe_sdk::transform::{Filter, Transform};
 use glucopipe_sdk::{Error, Op, Result, Status, abi};
 
+use crate::crime::Crime;
 use crate::driver::edit;
 use crate::laced::{self, Laced, Prepared};
 use crate::waits::Waits;
@@ -57,6 +58,8 @@ enum Mode {
 struct Config {
     /// What goes wrong.
     mode: Mode,
+    /// What is done to the process, besides.
+    crime: Option<Crime>,
     /// Where it waits.
     #[serde(flatten)]
     waits: Waits,
@@ -80,6 +83,11 @@ impl Transform for Honest {
 
 impl Filter for Honest {
     fn apply(&mut self, _: &Op, batch: RecordBatch) -> Result<Option<RecordBatch>> {
+        if let Some(crime) = self.config.crime {
+            crime
+                .commit()
+                .map_err(|why| Error::new(Status::Io, format!("not allowed: {why}")))?;
+        }
         match self.config.mode {
             Mode::PanicApply => panic!("boom in apply"),
             Mode::Fails => Err(Error::new(Status::Io, "the moon is in the way")),

@@ -139,6 +139,33 @@ fn wrong_type_of_a_common_key() {
 }
 
 #[test]
+fn where_plugins_run() {
+    use crate::config::{Isolate, Runtime};
+
+    let text = "[sources.a]\nruntime = \"process\"\n[transforms.t]\ntype = \"x\"\ninputs = [\"a\"]\n\
+        runtime = \"in-process\"\n[sinks.s]\nexporter = \"csv\"\ninputs = [\"t\"]\n[plugins]\nisolate = \"none\"\n";
+    let loaded = load_with(text, &[], &["sinks.s.runtime=process"]);
+    assert_eq!(shown(&loaded), "");
+    let pipeline = &loaded.pipeline;
+    assert_eq!(pipeline.plugins.isolate, Isolate::None);
+    assert_eq!(pipeline.sources[0].runtime, Some(Runtime::Process));
+    assert_eq!(pipeline.transforms[0].runtime, Some(Runtime::InProcess));
+    assert_eq!(pipeline.sinks[0].runtime, Some(Runtime::Process));
+    assert_eq!(
+        load_with(GOOD, &[], &[]).pipeline.plugins.isolate,
+        Isolate::ThirdParty
+    );
+}
+
+#[test]
+fn wrong_words_for_where_plugins_run() {
+    let text = "[sources.a]\nruntime = \"proces\"\n[sources.b]\nruntimes = \"process\"\n\
+        [sinks.s]\nexporter = \"csv\"\ninputs = [\"a\", \"b\"]\nruntime = 5\n\
+        [plugins]\nisolate = \"everything\"\nisolated = 1\n";
+    assert_snapshot!(shown(&load_with(text, &[], &["sinks.s.runtime=child"])));
+}
+
+#[test]
 fn wrong_type_from_outside() {
     let variables = [("GLUCOPIPE__SINKS__SHEET__TIMEOUT_SECS", "ten")];
     assert_snapshot!(shown(&load_with(

@@ -107,6 +107,13 @@ impl Download for Records<'_> {
             Mode::Deaf => self.config.waits.stand_still(),
             _ => op.check()?,
         }
+        if let Some(crime) = self.config.crime
+            && self.given == self.config.after.unwrap_or(0)
+        {
+            crime
+                .commit()
+                .map_err(|why| Error::new(Status::Io, format!("not allowed: {why}")))?;
+        }
         if late {
             return Ok(None);
         }

@@ -14,6 +14,7 @@ use glucopipe_sdk::schemars::JsonSchema;
 use glucopipe_sdk::serde::Deserialize;
 use glucopipe_sdk::{Status, abi};
 
+use crate::crime::Crime;
 use crate::laced::{self, Laced};
 use crate::waits::Waits;
 
@@ -104,6 +105,8 @@ pub(crate) enum Mode {
     TextBytes,
     NullCountWrong,
     NullRows,
+    /// Points where no memory is.
+    Wild,
 }
 
 /// Keys in `[sources.NAME]`.
@@ -115,6 +118,10 @@ pub(crate) struct Config {
     pub(crate) mode: Mode,
     /// How many readings the meter holds; 3 unless given.
     pub(crate) readings: Option<u32>,
+    /// What is done to the process, besides.
+    pub(crate) crime: Option<Crime>,
+    /// After how many readings; 0 unless given.
+    pub(crate) after: Option<u32>,
     /// Where it waits.
     #[serde(flatten)]
     pub(crate) waits: Waits,

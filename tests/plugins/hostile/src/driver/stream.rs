@@ -120,6 +120,7 @@ unsafe fn distort(mode: Mode, array: &mut ArrowArray) {
             Mode::OffsetHuge => child(LOCAL_TIME).offset = i64::MAX,
             Mode::BuffersFew => child(LOCAL_TIME).n_buffers = 1,
             Mode::BuffersNull => child(LOCAL_TIME).buffers = ptr::null_mut(),
+            Mode::Wild => child(LOCAL_TIME).buffers = ptr::without_provenance_mut(8),
             Mode::ChildrenNull => array.children = ptr::null_mut(),
             Mode::ChildrenFew => array.n_children = 3,
             Mode::ChildNull => {

@@ -1,0 +1,12 @@
+//! What a child gives up where nothing but limits is known.
+
+use std::path::Path;
+
+use super::wire::Wire;
+use crate::isolate::rights::Rights;
+
+/// Nothing is given up here.
+pub(super) fn before_loading(_rights: &Rights, _library: &Path, _wire: &Wire) {}
+
+/// Nothing is given up here.
+pub(super) fn after_loading(_rights: &Rights) {}

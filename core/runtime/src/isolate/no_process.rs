@@ -1,0 +1,50 @@
+//! Where there are no processes for plugins yet.
+
+use std::path::Path;
+use std::time::Duration;
+
+use glucopipe_sdk::{Error, Status};
+
+use super::child::Say;
+use crate::cancel::Cancel;
+
+/// A process that cannot be.
+pub(super) enum Process {}
+
+impl Process {
+    /// Says that there is none.
+    ///
+    /// # Errors
+    /// Always.
+    pub(super) fn start(
+        _program: &Path,
+        _cancel: Option<Cancel>,
+        _limit: Option<Duration>,
+        _say: Say,
+    ) -> Result<Self, Error> {
+        Err(Error::new(
+            Status::Unsupported,
+            "plugins cannot have a process of their own on this system yet",
+        ))
+    }
+
+    pub(super) fn begin(&mut self) {
+        match *self {}
+    }
+
+    pub(super) fn limit(&mut self, _limit: Duration) {
+        match *self {}
+    }
+
+    pub(super) fn send(&mut self, _frame: &[u8]) -> Result<(), Error> {
+        match *self {}
+    }
+
+    pub(super) fn receive(&mut self) -> Result<Vec<u8>, Error> {
+        match *self {}
+    }
+
+    pub(super) fn has_printed(&mut self) -> bool {
+        match *self {}
+    }
+}

@@ -1,0 +1,101 @@
+//! What a plugin in a child may do: by its kind, and by what its configuration names.
+
+use std::path::{Path, PathBuf};
+
+use serde::{Deserialize, Serialize};
+use serde_json::Value;
+
+use super::message::Named;
+use crate::config::Component as Kind;
+
+/// Rights of a child, besides computing and asking the host.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Deserialize, Serialize)]
+pub(crate) struct Rights {
+    /// It may open connections, and read the files of the system that this needs.
+    pub(super) network: bool,
+    /// It may read and write below these folders.
+    pub(super) folders: Vec<PathBuf>,
+}
+
+/// Keys, and ends of keys, whose value is a path.
+const PATH_KEY: &str = "path";
+const PATH_ENDS: [&str; 4] = ["_path", "_file", "_folder", "_dir"];
+
+impl Rights {
+    /// Of a library that is only looked at.
+    pub(super) fn none() -> Self {
+        Self::default()
+    }
+
+    /// Of one component. A driver reaches its meter through the host, and a transform needs nothing but
+    /// its readings. An exporter may reach servers, and the folders that hold what its paths name.
+    pub(super) fn of(named: &Named) -> Self {
+        match named.kind {
+            Kind::Driver | Kind::Transform => Self::none(),
+            Kind::Exporter => {
+                let mut folders = Vec::new();
+                collect(&named.config, &mut folders);
+                Self {
+                    network: true,
+                    folders,
+                }
+            }
+        }
+    }
+}
+
+fn collect(config: &Value, folders: &mut Vec<PathBuf>) {
+    for (key, value) in config.as_object().into_iter().flatten() {
+        let is_path = key == PATH_KEY || PATH_ENDS.iter().any(|end| key.ends_with(end));
+        match value.as_str().filter(|_| is_path).map(Path::new) {
+            Some(path) => folders.extend(holder(path)),
+            None => collect(value, folders),
+        }
+    }
+}
+
+/// The folder that holds a path, or the nearest one above that is there: the exporter makes the others.
+fn holder(path: &Path) -> Option<PathBuf> {
+    let whole = std::path::absolute(path).ok()?;
+    let mut above = whole.ancestors().skip(1);
+    above.find(|folder| folder.is_dir()).map(Path::to_owned)
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::*;
+
+    fn named(kind: Kind, config: Value) -> Named {
+        Named {
+            kind,
+            id: "x".to_owned(),
+            config,
+        }
+    }
+
+    #[test]
+    fn drivers_and_transforms_have_none() {
+        for kind in [Kind::Driver, Kind::Transform] {
+            let asked = named(kind, json!({ "path": "/etc/passwd" }));
+            assert_eq!(Rights::of(&asked), Rights::none());
+        }
+    }
+
+    #[test]
+    fn exporters_have_the_folders_that_hold_what_they_name() {
+        let home = tempfile::tempdir().unwrap();
+        let there = home.path().join("out");
+        std::fs::create_dir(&there).unwrap();
+        let config = json!({
+            "path": there.join("readings.csv"),
+            "url": "/not/a/path",
+            "mode": "path",
+            "tls": { "ca_file": home.path().join("new/deep/ca.pem") },
+        });
+        let rights = Rights::of(&named(Kind::Exporter, config));
+        assert!(rights.network);
+        assert_eq!(rights.folders, [there, home.path().to_owned()]);
+    }
+}

@@ -1,0 +1,194 @@
+//! Crimes against the process: in a child each is one message, and everybody else is served.
+
+use glucopipe_tests::Finished;
+
+use super::bench::{BEFORE, Bench, THREE};
+use super::libraries::compile;
+use crate::support::shown;
+
+/// Crimes that end the call they happen in.
+const CRIMES: [&str; 12] = [
+    "segfault", "abort", "exit", "fork", "start", "hoard", "leak", "print", "garble", "close",
+    "pry", "phone",
+];
+
+fn run(bench: &Bench, text: &str, flags: &[&str]) -> Finished {
+    bench.workspace.write("p.toml", text);
+    let plugins = bench.workspace.plugins().display().to_string();
+    let arguments = [&["--plugin-dir", &plugins, "run", "p.toml"], flags].concat();
+    bench.workspace.run(&arguments)
+}
+
+/// Runs a pipeline of which the sink `spoilt` gets nothing and the sink `fine` everything.
+fn contained(text: &str) -> String {
+    let bench = Bench::new();
+    bench.workspace.write("spoilt.csv", BEFORE);
+    let text = [text, &bench.source("good", "good", "")].concat();
+    let fine = bench.table("fine", "good");
+    let spoilt = text.contains("[sinks.spoilt]");
+    let spoilt = if spoilt {
+        String::new()
+    } else {
+        bench.table("spoilt", "bad")
+    };
+    let finished = run(&bench, &[text, spoilt, fine].concat(), &[]);
+    assert_eq!(finished.stdout, "", "standard output is for data");
+    assert_eq!(bench.workspace.read("fine.csv").as_deref(), Some(THREE));
+    assert_eq!(bench.workspace.read("spoilt.csv").as_deref(), Some(BEFORE));
+    shown(&bench.workspace, &finished)
+}
+
+fn criminal(crime: &str, more: &str) -> String {
+    Bench::new().source("bad", "good", &format!("crime = \"{crime}\"\n{more}"))
+}
+
+#[test]
+fn drivers() {
+    for crime in CRIMES {
+        insta::assert_snapshot!(format!("driver-{crime}"), contained(&criminal(crime, "")));
+    }
+}
+
+#[test]
+fn a_driver_that_never_returns() {
+    let text = contained(&criminal("spin", "timeout_secs = 1"));
+    insta::assert_snapshot!("driver-spin", text);
+}
+
+#[test]
+fn drivers_with_wild_arrow() {
+    for mode in ["wild", "offsets-beyond"] {
+        let text = contained(&Bench::new().source("bad", mode, ""));
+        insta::assert_snapshot!(format!("driver-{mode}"), text);
+    }
+}
+
+#[test]
+fn a_driver_whose_stream_does_not_end() {
+    let text = Bench::new().source("bad", "endless-empty", "timeout_secs = 1");
+    insta::assert_snapshot!("driver-endless-empty", contained(&text));
+}
+
+#[test]
+fn transforms() {
+    for crime in CRIMES {
+        let text = format!(
+            "[transforms.bad]\ntype = \"hostile\"\nmode = \"good\"\ninputs = [\"good\"]\n\
+             crime = \"{crime}\"\n"
+        );
+        insta::assert_snapshot!(format!("transform-{crime}"), contained(&text));
+    }
+}
+
+fn sink(key: &str, crime: &str) -> String {
+    format!(
+        "[sinks.spoilt]\nexporter = \"hostile\"\nmode = \"good\"\ninputs = [\"good\"]\n\
+         path = \"spoilt.csv\"\n{key} = \"{crime}\"\n"
+    )
+}
+
+#[test]
+fn exporters() {
+    // Those may read files of the system, and reach servers.
+    for crime in CRIMES
+        .iter()
+        .filter(|crime| !["pry", "phone"].contains(crime))
+    {
+        let text = contained(&sink("crime", crime));
+        insta::assert_snapshot!(format!("exporter-{crime}"), text);
+    }
+}
+
+#[test]
+fn an_exporter_that_never_returns() {
+    let text = [&sink("crime", "spin"), "timeout_secs = 1\n"].concat();
+    insta::assert_snapshot!("exporter-spin", contained(&text));
+}
+
+#[test]
+fn an_exporter_that_dies_while_it_commits() {
+    insta::assert_snapshot!(
+        "commit-segfault",
+        contained(&sink("last_crime", "segfault"))
+    );
+}
+
+#[test]
+fn what_a_driver_gave_before_it_died_is_delivered_as_incomplete() {
+    let bench = Bench::new();
+    let text = [
+        bench.source(
+            "bad",
+            "good",
+            "crime = \"segfault\"\nreadings = 2000\nafter = 1500",
+        ),
+        bench.table("fine", "bad"),
+    ];
+    let finished = run(&bench, &text.concat(), &[]);
+    let rows = bench.workspace.read("fine.csv").expect("it is written");
+    assert_eq!(rows.lines().count(), 1 + 1024, "whole batches");
+    insta::assert_snapshot!("incomplete", shown(&bench.workspace, &finished));
+}
+
+#[test]
+fn a_bad_driver_alone_ends_with_8() {
+    for crime in ["segfault", "print"] {
+        let bench = Bench::new();
+        let text = [criminal(crime, ""), bench.table("fine", "bad")].concat();
+        assert_eq!(run(&bench, &text, &[]).code, 8, "{crime}");
+    }
+}
+
+#[test]
+fn signal_handlers_and_complaints_stay_in_the_child() {
+    for (crime, words) in [
+        ("signals", ""),
+        (
+            "complain",
+            "debug: bad: on standard error: cannot open /dev/meter",
+        ),
+    ] {
+        let bench = Bench::new();
+        let text = [criminal(crime, ""), bench.table("fine", "bad")].concat();
+        let finished = run(&bench, &text, &["-v"]);
+        assert_eq!(finished.code, 0, "{}", finished.stderr);
+        assert!(finished.stderr.contains(words), "{}", finished.stderr);
+        assert_eq!(bench.workspace.read("fine.csv").as_deref(), Some(THREE));
+    }
+}
+
+#[test]
+fn ctrl_c_ends_a_run_whose_driver_spins() {
+    let bench = Bench::new();
+    let text = [criminal("spin", ""), bench.table("fine", "bad")].concat();
+    bench.workspace.write("p.toml", &text);
+    let plugins = bench.workspace.plugins().display().to_string();
+    let arguments = ["--plugin-dir", &plugins, "-v", "run", "p.toml"];
+    let mut running = bench.workspace.start(&arguments);
+    running.wait_for("on standard error: spinning");
+    running.interrupt();
+    let finished = running.finish();
+    assert_eq!(finished.code, 130, "{}", finished.stderr);
+    assert!(finished.stderr.contains("GP0406"), "{}", finished.stderr);
+}
+
+#[test]
+fn looking_at_libraries_runs_nothing_of_them_here() {
+    for (name, case) in [("segfault", 1), ("exit", 2), ("print", 3), ("fork", 4)] {
+        let bench = Bench::new();
+        compile(&bench, "constructor.c", "libbad.so", case);
+        let plugins = bench.workspace.plugins().display().to_string();
+        let finished = bench.workspace.run(&["plugins", "--plugin-dir", &plugins]);
+        let Finished {
+            code,
+            stdout,
+            stderr,
+        } = &finished;
+        assert_eq!(*code, 8, "{stderr}");
+        assert!(stdout.contains("misbehaves on demand"), "{stdout}");
+        assert!(!stdout.contains("hello"), "{stdout}");
+        let refusal = stderr.split("error[").nth(1).expect("an error");
+        let refusal = bench.workspace.filtered(refusal);
+        insta::assert_snapshot!(format!("constructor-{name}"), refusal);
+    }
+}
