@@ -73,7 +73,7 @@ pub trait Exporter: 'static {
 }
 
 /// What a sink is to be given.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize, Serialize)]
 pub enum Wants {
     /// At each run all that is known: a file that is written anew.
     Everything,

@@ -198,10 +198,8 @@ pub fn preview_export(
 pub fn exporter_wants(component: &Component, config: &Value) -> Result<Wants, Error> {
     if let Some(apart) = component.apart() {
         let asked = (Call::Wants as fn(_) -> _, named(component, config));
-        return Ok(match Child::ask(apart, "wants", None, asked, None)? {
-            Some(true) => Wants::New,
-            _ => Wants::Everything,
-        });
+        let wants: Option<Wants> = Child::ask(apart, "wants", None, asked, None)?;
+        return Ok(wants.unwrap_or(Wants::Everything));
     }
     let Some(wants) = component.exporter().and_then(|table| table.wants) else {
         return Ok(Wants::Everything);

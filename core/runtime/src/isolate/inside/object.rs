@@ -7,7 +7,6 @@ use arrow::array::RecordBatch;
 use arrow::datatypes::SchemaRef;
 use chrono::DateTime;
 use glucopipe_sdk::driver::Query;
-use glucopipe_sdk::exporter::Wants;
 use glucopipe_sdk::ffi::guard::guard;
 use glucopipe_sdk::stream::Batches;
 use glucopipe_sdk::{Error, Status};
@@ -129,8 +128,7 @@ impl Object {
                 value(&check_exporter(&component, &op, &named.config)?)
             }
             Call::Wants(named) => {
-                let wants = exporter_wants(&*self.find(&named)?, &named.config)?;
-                value(&(wants == Wants::New))
+                value(&exporter_wants(&*self.find(&named)?, &named.config)?)
             }
             Call::Preview(named) => {
                 let (component, op) = (self.find(&named)?, self.borrow());
