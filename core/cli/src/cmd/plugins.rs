@@ -1,16 +1,27 @@
 //! `glucopipe plugins`.
 
+mod check;
+
 use glucopipe_runtime::plugin::{Ability, Component, ComponentKind};
 use glucopipe_runtime::transform::builtins;
 use serde_json::{Value, json};
 
 use super::Done;
-use crate::args::Plugins;
+use crate::args::{Plugins, PluginsAction};
 use crate::context::Context;
 use crate::exit::Exit;
 
-/// Lists plugins, and what is built in.
+/// Lists plugins, or does what else is asked for with one.
 pub(super) fn plugins(context: &Context, args: &Plugins) -> Done {
+    match &args.action {
+        None => list(context, args),
+        Some(PluginsAction::Check(check)) => check::check(context, check, args.json),
+        Some(PluginsAction::CheckOne(one)) => Ok(check::check_one(context, one)),
+    }
+}
+
+/// Lists plugins, and what is built in.
+fn list(context: &Context, args: &Plugins) -> Done {
     let registry = context.registry(&[]);
     let (mut rows, mut documents, mut refused) = (Vec::new(), Vec::new(), Vec::new());
     let mut seen = std::collections::HashSet::new();

@@ -174,19 +174,28 @@ const COMPONENT_LIMIT: u32 = 256;
 ///
 /// # Errors
 /// Every refusal names the file and the reason.
-pub(super) fn load(path: &Path) -> Result<Vec<Component>, Problem> {
+pub(crate) fn load(path: &Path) -> Result<Vec<Component>, Problem> {
+    let plugin = plugin_table(path)?;
+    read_plugin(path, &plugin).map_err(|(code, reason)| refused(path, code, reason))
+}
+
+/// Loads a library and reads the table of its entry.
+///
+/// # Errors
+/// As for [`load`].
+pub(crate) fn plugin_table(path: &Path) -> Result<abi::gp_plugin, Problem> {
     let file = open_trusted(path)?;
-    let refused = |code, reason: String| {
-        Problem::error(code, format!("plugin `{}` is not loaded", path.display()))
-            .at(Place::Named(path.display().to_string()))
-            .cause(reason)
-    };
-    check_whole(&file).map_err(|reason| refused(Code::PLUGIN_LOAD, reason))?;
-    let entry = bind(path, file).map_err(|reason| refused(reason.0, reason.1))?;
+    check_whole(&file).map_err(|reason| refused(path, Code::PLUGIN_LOAD, reason))?;
+    let entry = bind(path, file).map_err(|reason| refused(path, reason.0, reason.1))?;
     // SAFETY: the entry has this signature by the ABI, and returns a static table.
-    let plugin = unsafe { abi::read_table(entry()) }
-        .map_err(|error| refused(Code::PLUGIN_ABI, error.to_string()))?;
-    read_plugin(path, &plugin).map_err(|(code, reason)| refused(code, reason))
+    unsafe { abi::read_table(entry()) }
+        .map_err(|error| refused(path, Code::PLUGIN_ABI, error.to_string()))
+}
+
+fn refused(path: &Path, code: Code, reason: String) -> Problem {
+    Problem::error(code, format!("plugin `{}` is not loaded", path.display()))
+        .at(Place::Named(path.display().to_string()))
+        .cause(reason)
 }
 
 /// Reads the components of a plugin table.

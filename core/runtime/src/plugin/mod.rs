@@ -9,9 +9,11 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::sync::Mutex;
 
+pub(crate) use about::well_formed_id;
 pub use about::{About, KnownDevice};
 pub use folder::{EXTENSION, Folder, SearchPath};
 pub use library::{Ability, Component, Library};
+pub(crate) use library::{load, plugin_table};
 
 pub use crate::config::Component as ComponentKind;
 use crate::problem::{Code, Problem};
@@ -58,7 +60,7 @@ impl Registry {
         loaded
             .entry(path.to_owned())
             .or_insert_with(|| {
-                library::load(path).map(|components| components.into_iter().map(Arc::new).collect())
+                load(path).map(|components| components.into_iter().map(Arc::new).collect())
             })
             .clone()
     }
