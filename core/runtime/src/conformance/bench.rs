@@ -18,6 +18,8 @@ use crate::transport::virtual_meter::VirtualMeter;
 
 /// Most findings of a kind that are told.
 const TOLD: usize = 8;
+/// Half of the longest finding that is told as a whole.
+const HALF_LINE: usize = 180;
 /// Readings in the virtual meter that is taken when none is named.
 const RECORDS: u32 = 6;
 
@@ -227,7 +229,17 @@ fn add(list: &RefCell<Vec<String>>, text: String) {
     }
 }
 
-fn shortened(mut texts: Vec<String>) -> Vec<String> {
+/// Few enough texts, none of them too long: of a long one the beginning and the end are told.
+fn shortened(texts: Vec<String>) -> Vec<String> {
+    let short = |text: String| {
+        let letters: Vec<char> = text.chars().collect();
+        if letters.len() <= 2 * HALF_LINE {
+            return text;
+        }
+        let (begin, end) = (&letters[..HALF_LINE], &letters[letters.len() - HALF_LINE..]);
+        begin.iter().chain(&[' ', '…', ' ']).chain(end).collect()
+    };
+    let mut texts: Vec<String> = texts.into_iter().map(short).collect();
     if texts.len() > TOLD {
         let more = texts.len() - TOLD;
         texts.truncate(TOLD);

@@ -8,7 +8,7 @@ use std::time::{Duration, Instant};
 
 use serde_json::Value;
 
-use super::catalog::{LOAD, Subject, TESTS, Test};
+use super::catalog::{LOAD, Subject, TESTS, Test, WORK, work_of};
 use super::{HOME, Named, Outcome, Request, STEP, VERDICT, Verdict, run_one, write_whole};
 use crate::cancel::Cancel;
 use crate::clock::Clock;
@@ -71,47 +71,33 @@ impl Check {
     /// When there is no room for the private folders of the tests, or a child cannot be started.
     pub fn run(&self, told: &mut dyn FnMut(&Checked)) -> std::io::Result<Vec<Checked>> {
         let mut all = Vec::new();
+        let library = TESTS.iter().filter(|test| test.subject == Subject::Library);
+        // Only loading it tells the components, so that is always done.
+        let library = library.filter(|test| self.wanted(test) || test.name == LOAD);
         let mut components = Vec::new();
-        let mut loaded = true;
-        for test in TESTS.iter().filter(|test| test.subject == Subject::Library) {
-            // The components are known from nowhere else.
-            if !self.wanted(test) && test.name != LOAD {
-                continue;
-            }
-            let verdict = if loaded {
-                self.one(test, None)?
-            } else {
-                skipped("the library cannot be loaded")
-            };
-            if test.name == LOAD {
-                loaded = verdict.outcome == Outcome::Passed;
-                components.clone_from(&verdict.components);
-            }
-            let Some(checked) = self.checked(test, None, verdict) else {
+        for test in library {
+            let Some(checked) = self.one(test, None, &all)? else {
                 return Ok(all);
             };
+            components.extend(checked.verdict.components.iter().cloned());
             if self.wanted(test) || checked.verdict.outcome == Outcome::Failed {
                 told(&checked);
                 all.push(checked);
             }
         }
         for component in components {
-            for test in TESTS {
-                let meant = match test.subject {
-                    Subject::Library => false,
-                    Subject::Component => true,
-                    Subject::Kind(kind) => kind == component.kind,
-                };
-                if !meant || !self.wanted(test) {
+            let mut done = Vec::new();
+            for test in TESTS.iter().filter(|test| test.is_for(&component.kind)) {
+                if !self.wanted(test) {
                     continue;
                 }
-                let verdict = self.one(test, Some(&component))?;
-                let Some(checked) = self.checked(test, Some(&component), verdict) else {
+                let Some(checked) = self.one(test, Some(&component), &done)? else {
                     return Ok(all);
                 };
                 told(&checked);
-                all.push(checked);
+                done.push(checked);
             }
+            all.append(&mut done);
         }
         Ok(all)
     }
@@ -124,16 +110,32 @@ impl Check {
                 .any(|begin| test.name.starts_with(begin.as_str()))
     }
 
-    /// The outcome of a test, unless it was the user who ended it.
-    fn checked(&self, test: &Test, component: Option<&Named>, verdict: Verdict) -> Option<Checked> {
-        (!self.cancel.is_set()).then(|| Checked {
+    /// One test, unless what it builds on has failed; none when the user has had enough.
+    fn one(
+        &self,
+        test: &Test,
+        component: Option<&Named>,
+        before: &[Checked],
+    ) -> std::io::Result<Option<Checked>> {
+        let after = match test.after {
+            Some(WORK) => component.map(|component| work_of(&component.kind)),
+            after => after,
+        };
+        let failed = before.iter().find(|checked| {
+            Some(checked.test) == after && checked.verdict.outcome == Outcome::Failed
+        });
+        let verdict = match failed {
+            Some(failed) => skipped(format!("`{}` failed", failed.test)),
+            None => self.verdict(test, component)?,
+        };
+        Ok((!self.cancel.is_set()).then(|| Checked {
             test: test.name,
             component: component.cloned(),
             verdict,
-        })
+        }))
     }
 
-    fn one(&self, test: &Test, component: Option<&Named>) -> std::io::Result<Verdict> {
+    fn verdict(&self, test: &Test, component: Option<&Named>) -> std::io::Result<Verdict> {
         let folder = tempfile::Builder::new()
             .prefix("glucopipe-check-")
             .tempdir()?;
@@ -249,10 +251,10 @@ impl Check {
     }
 }
 
-fn skipped(reason: &str) -> Verdict {
+fn skipped(reason: String) -> Verdict {
     Verdict {
         outcome: Outcome::Skipped,
-        reasons: vec![reason.to_owned()],
+        reasons: vec![reason],
         notes: Vec::new(),
         components: Vec::new(),
     }

@@ -86,7 +86,7 @@ fn everywhere(
         bench.step(format!("reading with {when} (seed {})", bench.request.seed));
         let tap = Tap::at(at, trouble(bench.dice.roll()));
         let op = bench.operation(Some(bench.tapped(&component, &tap)?));
-        match read_all(&component, &op, &config) {
+        match read_all(&component, &op, &config, bench.is_recording()) {
             Err(error) if allowed.contains(&error.status) && !error.message.trim().is_empty() => {}
             Err(error) => bench.fault(format!(
                 "{when}: it gave {:?} ({}), expected one of {allowed:?}",

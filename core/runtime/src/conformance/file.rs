@@ -162,6 +162,9 @@ pub(super) fn needs(bench: &mut Bench<'_>) -> Tested {
                 let Some((family, numbers)) = name.split_once('_') else {
                     continue;
                 };
+                if !matches!(family, "GLIBC" | "GLIBCXX" | "CXXABI") {
+                    continue;
+                }
                 let parsed: Vec<u32> = numbers.split('.').filter_map(|n| n.parse().ok()).collect();
                 match newest.iter_mut().find(|known| known.0 == family) {
                     Some(known) => known.1 = known.1.clone().max(parsed),

@@ -103,15 +103,25 @@ impl Jobs<'_, '_> {
 
     fn whole(&self) -> Tested {
         let op = self.operation()?;
-        whole(&self.component, &op, &self.config)
-            .map_err(|error| Stop::Fail(format!("it failed: {error}")))
+        whole(
+            &self.component,
+            &op,
+            &self.config,
+            self.bench.is_recording(),
+        )
+        .map_err(|error| Stop::Fail(format!("it failed: {error}")))
     }
 }
 
 /// One job from open to close: a read, a delivery, an application.
-fn whole(component: &Arc<Component>, op: &Arc<Operation>, config: &Value) -> Result<(), Error> {
+fn whole(
+    component: &Arc<Component>,
+    op: &Arc<Operation>,
+    config: &Value,
+    recorded: bool,
+) -> Result<(), Error> {
     match component.kind {
-        ComponentKind::Driver => driver::read_all(component, op, config).map(drop),
+        ComponentKind::Driver => driver::read_all(component, op, config, recorded).map(drop),
         ComponentKind::Exporter => {
             exporter::deliver(component, op, config, exporter::readings()?).map(drop)
         }
@@ -183,10 +193,11 @@ pub(super) fn together(bench: &mut Bench<'_>) -> Tested {
     };
     bench.step("working with two at the same time");
     let ops = [jobs.operation()?, jobs.operation()?];
+    let recorded = bench.is_recording();
     let outcomes = std::thread::scope(|scope| {
         let workers = [(&ops[0], &jobs.config), (&ops[1], &other)].map(|(op, config)| {
             let component = &component;
-            scope.spawn(move || guard(|| whole(component, op, config)))
+            scope.spawn(move || guard(|| whole(component, op, config, recorded)))
         });
         workers.map(|worker| worker.join())
     });
