@@ -3,6 +3,7 @@
 mod agreement;
 mod arrows;
 mod commands;
+mod conformance;
 mod contour_clock;
 mod crashes;
 mod devices;
@@ -10,6 +11,7 @@ mod docs;
 mod exchanges;
 mod expected;
 mod faults;
+mod frozen;
 mod hostile;
 mod journal;
 mod lakes;

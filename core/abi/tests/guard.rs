@@ -53,7 +53,8 @@ fn every_released_minor_has_its_folder_and_no_other() {
         found, known,
         "a folder of `compat` and RELEASED go together"
     );
-    assert!(RELEASED.iter().all(|minor| *minor <= GP_ABI_MINOR));
+    let newest = RELEASED.last().map(|minor| i64::from(*minor));
+    assert!(newest <= Some(i64::from(GP_ABI_MINOR)));
 }
 
 #[test]

@@ -388,7 +388,7 @@ pub(crate) struct CheckPlugin {
     /// Give its drivers this meter, `virtual:MODEL` or `replay:FILE`; by default a virtual one they know
     #[arg(long, value_name = "SELECTOR")]
     pub(crate) device: Option<String>,
-    /// Give its components these keys, as a JSON object or as lines of TOML
+    /// Give its components these keys: a JSON object, lines of TOML, or `@FILE` with either
     #[arg(long, value_name = "KEYS")]
     pub(crate) config: Option<String>,
     /// Run only tests whose names begin with this; may be repeated

@@ -1,115 +1,24 @@
 //! Exporters: all or nothing becomes visible, what is taken is answered for, and looking changes nothing.
 
-use std::collections::BTreeMap;
 use std::ffi::CString;
-use std::path::{Path, PathBuf};
 use std::ptr;
 use std::sync::Arc;
 
 use arrow::array::RecordBatch;
-use chrono::{Duration, NaiveDate};
 use glucopipe_abi as abi;
-use glucopipe_sdk::exporter::CommitReport;
-use glucopipe_sdk::reading::{
-    Amount, CarbUnit, Concentration, Identity, Measurement, MgPerDl, MmolPerL, Ranged, Reading,
-    Verbatim,
-};
-use glucopipe_sdk::stream::{Batches, export};
-use glucopipe_sdk::testing::{batch, feed};
+use glucopipe_sdk::exporter::Wants;
+use glucopipe_sdk::stream::export;
+use glucopipe_sdk::testing::feed;
 use glucopipe_sdk::{Error, Status};
 use serde_json::Value;
 
 use super::bench::Bench;
+use super::delivery::{Cancelling, account, deliver, readings, split, unchanged, visible};
 use super::raw::{Object, call};
 use super::{Stop, Tested, fail, skip};
 use crate::cancel::{Cancel, Reason};
-use crate::host::{OpenExporter, Operation, check_exporter, exporter_wants, preview_export};
+use crate::host::{OpenExporter, check_exporter, exporter_wants, preview_export};
 use crate::plugin::Component;
-
-/// Readings of every kind, in order.
-pub(super) fn readings() -> Result<RecordBatch, Error> {
-    let mg = |value| MgPerDl::new(value).map(Concentration::MgPerDl);
-    let mmol = |value| MmolPerL::new(value).map(Concentration::MmolPerL);
-    let measured = [
-        (
-            mg(93.0).map(|value| Measurement::Glucose(Ranged::In(value))),
-            "93",
-            "mg/dL",
-        ),
-        (
-            mmol(5.2).map(|value| Measurement::Glucose(Ranged::In(value))),
-            "5.2",
-            "mmol/L",
-        ),
-        (
-            mg(600.0).map(|value| Measurement::Glucose(Ranged::Above(value))),
-            "HI",
-            "mg/dL",
-        ),
-        (
-            mg(20.0).map(|value| Measurement::Glucose(Ranged::Below(value))),
-            "LO",
-            "mg/dL",
-        ),
-        (
-            mg(110.0).map(|value| Measurement::Control(Ranged::In(value))),
-            "110",
-            "mg/dL",
-        ),
-        (
-            MmolPerL::new(0.4).map(|value| Measurement::Ketone(Ranged::In(value))),
-            "0.4",
-            "mmol/L",
-        ),
-        (Amount::new(4.5).map(Measurement::Insulin), "45", "[iU]"),
-        (
-            Amount::new(30.0).map(|value| Measurement::Carbs(value, CarbUnit::Grams)),
-            "30",
-            "g",
-        ),
-    ];
-    let start = NaiveDate::from_ymd_opt(2026, 12, 31).and_then(|day| day.and_hms_opt(22, 30, 0));
-    let start = start.ok_or_else(|| Error::new(Status::Internal, "there is no such day"))?;
-    let mut readings = Vec::new();
-    for (number, (measurement, raw, unit)) in (1u32..).zip(measured) {
-        let Some(measurement) = measurement else {
-            continue;
-        };
-        let time = start + Duration::minutes(i64::from(number) * 30);
-        let raw_time = time.format("%Y%m%d%H%M").to_string();
-        let sent = Verbatim {
-            time: &raw_time,
-            value: raw,
-            unit,
-        };
-        let mut reading = Reading::new(time, measurement, sent, Identity::Counter(number.into()));
-        reading.raw = Some(vec![0, 0xff, b'"', b'\n']);
-        readings.push(reading);
-    }
-    batch(&readings)
-}
-
-/// The readings as two batches with an empty one between.
-fn split(rows: &RecordBatch) -> Vec<Result<RecordBatch, Error>> {
-    let half = rows.num_rows() / 2;
-    vec![
-        Ok(rows.slice(0, half)),
-        Ok(rows.slice(0, 0)),
-        Ok(rows.slice(half, rows.num_rows() - half)),
-    ]
-}
-
-/// A delivery from open to commit.
-pub(super) fn deliver(
-    component: &Arc<Component>,
-    op: &Arc<Operation>,
-    config: &Value,
-    rows: RecordBatch,
-) -> Result<CommitReport, Error> {
-    let mut exporter = OpenExporter::open(component.clone(), op.clone(), config)?;
-    exporter.write(feed(split(&rows)))?;
-    exporter.commit()?.report
-}
 
 /// Calls every function of a sink with NULL as error, and closes nothing.
 pub(super) fn call_silently(component: &Component, object: &Object) {
@@ -156,28 +65,6 @@ fn ready(bench: &Bench<'_>) -> Result<Ready, Stop> {
         config,
         rows,
     })
-}
-
-/// Whether a report accounts for every reading.
-fn account(bench: &Bench<'_>, what: &str, report: &CommitReport, rows: usize) {
-    let answered = report.delivered
-        + report.already_there
-        + report.rejected
-        + report.left_out
-        + report.pending.len() as u64;
-    if answered != rows as u64 {
-        bench.fault(format!(
-            "{what}: the report accounts for {answered} of {rows} readings"
-        ));
-    }
-    if report.rejected != report.refused.len() as u64 {
-        bench.fault(format!("{what}: `rejected` is not the number of `refused`"));
-    }
-    if !report.pending.is_empty() && report.problem.is_none() {
-        bench.fault(format!(
-            "{what}: readings are pending, and the report does not say why"
-        ));
-    }
 }
 
 /// A delivery is whole, and its report accounts for every reading.
@@ -257,47 +144,6 @@ pub(super) fn consumes(bench: &mut Bench<'_>) -> Tested {
         }
     }
     Ok(())
-}
-
-/// Everything below a folder that its owner would see: names that do not begin with a dot, and bytes.
-fn visible(folder: &Path) -> BTreeMap<PathBuf, Vec<u8>> {
-    let mut found = BTreeMap::new();
-    let mut open = vec![folder.to_owned()];
-    while let Some(next) = open.pop() {
-        for entry in std::fs::read_dir(next).into_iter().flatten().flatten() {
-            let path = entry.path();
-            if entry.file_name().to_string_lossy().starts_with('.') {
-                continue;
-            }
-            if entry.file_type().is_ok_and(|kind| kind.is_dir()) {
-                open.push(path);
-            } else {
-                let bytes = std::fs::read(&path).unwrap_or_default();
-                found.insert(path, bytes);
-            }
-        }
-    }
-    found
-}
-
-/// Reports files that came, went or changed.
-fn unchanged(bench: &Bench<'_>, before: &BTreeMap<PathBuf, Vec<u8>>, when: &str) {
-    let home = bench.home();
-    let after = visible(&home);
-    for (path, bytes) in &after {
-        let name = path.strip_prefix(&home).unwrap_or(path).display();
-        match before.get(path) {
-            None => bench.fault(format!("{when}, the file `{name}` is there")),
-            Some(old) if old != bytes => {
-                bench.fault(format!("{when}, the file `{name}` is another one"))
-            }
-            Some(_) => {}
-        }
-    }
-    for path in before.keys().filter(|path| !after.contains_key(*path)) {
-        let name = path.strip_prefix(&home).unwrap_or(path).display();
-        bench.fault(format!("{when}, the file `{name}` is gone"));
-    }
 }
 
 /// Closed without a commit, nothing is visible, and what was there before is as it was.
@@ -389,30 +235,6 @@ pub(super) fn cancel(bench: &mut Bench<'_>) -> Tested {
     Ok(())
 }
 
-/// Batches of an operation that is cancelled once the first is out, as the host gives them.
-pub(super) struct Cancelling {
-    pub(super) batches: std::vec::IntoIter<Result<RecordBatch, Error>>,
-    pub(super) given: u32,
-    pub(super) flag: Cancel,
-}
-
-impl Batches for Cancelling {
-    fn schema(&self) -> arrow::datatypes::SchemaRef {
-        glucopipe_sdk::schema::readings()
-    }
-
-    fn next_batch(&mut self) -> Result<Option<RecordBatch>, Error> {
-        if self.given > 0 {
-            self.flag.set(Reason::Interrupted);
-        }
-        if self.flag.is_set() {
-            return Err(Error::cancelled());
-        }
-        self.given += 1;
-        self.batches.next().transpose()
-    }
-}
-
 /// What was delivered once can be delivered again, and each reading is accounted for again.
 pub(super) fn again(bench: &mut Bench<'_>) -> Tested {
     let Ready {
@@ -430,7 +252,7 @@ pub(super) fn again(bench: &mut Bench<'_>) -> Tested {
     let third = deliver(&component, &op, &config, rows.clone()).map_err(failed)?;
     account(bench, "the third delivery", &third, rows.num_rows());
     let snapshot = exporter_wants(&component, &config).map_err(failed)?;
-    if snapshot == glucopipe_sdk::exporter::Wants::New && third.delivered > 0 {
+    if snapshot == Wants::New && third.delivered > 0 {
         bench.fault(format!(
             "it asks for what is new, and delivered {} readings a second time",
             third.delivered

@@ -4,12 +4,12 @@ use std::ffi::CString;
 use std::ptr;
 use std::sync::Arc;
 
-use glucopipe_abi as abi;
 use glucopipe_sdk::Error;
 use glucopipe_sdk::ffi::guard::guard;
 use serde_json::Value;
 
 use super::bench::{Bench, word};
+use super::delivery::{deliver, readings};
 use super::keys;
 use super::raw::{Object, close};
 use super::traces::Traces;
@@ -37,10 +37,13 @@ pub(super) fn null(bench: &mut Bench<'_>) -> Tested {
         bench.step(format!(
             "opening with {what} as configuration and NULL as error"
         ));
-        let (code, object) = Object::open_silently(&component, &op, text.as_deref());
-        if code == abi::GP_OK || object.is_some() {
+        let (code, _) = Object::open_silently(&component, &op, text.as_deref());
+        let (answer, _) = Object::open(&component, &op, text.as_deref());
+        if code != answer.code {
             bench.fault(format!(
-                "open took {what} for a configuration when there was no error to fill"
+                "open with {what} as configuration gave code {code} when there was no error to fill, and {} \
+                 otherwise",
+                answer.code
             ));
         }
     }
@@ -122,9 +125,7 @@ fn whole(
 ) -> Result<(), Error> {
     match component.kind {
         ComponentKind::Driver => driver::read_all(component, op, config, recorded).map(drop),
-        ComponentKind::Exporter => {
-            exporter::deliver(component, op, config, exporter::readings()?).map(drop)
-        }
+        ComponentKind::Exporter => deliver(component, op, config, readings()?).map(drop),
         ComponentKind::Transform => transform::apply_all(component, op, config).map(drop),
     }
 }

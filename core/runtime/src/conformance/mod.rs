@@ -5,13 +5,14 @@
 //! - [`catalog`] lists the tests; [`bench`] is what a test works with.
 //! - `file` looks at the file alone; `scan` loads it and asks for its components.
 //! - `keys`, `life`, `driver`, `faults`, `exporter` and `transform` hold the tests of a component.
-//! - `link` goes between a driver and its meter, `raw` calls a table without the host's manners, `traces` sees
-//!   what a plugin leaves in the process.
+//! - `link` goes between a driver and its meter, `delivery` has readings for exporters and looks at files, `raw`
+//!   calls a table without the host's manners, `traces` sees what a plugin leaves in the process.
 //! - [`children`] runs each test in a process of its own; [`run_one`] is what happens in there.
 
 mod bench;
 mod catalog;
 mod children;
+mod delivery;
 mod driver;
 mod exporter;
 mod faults;

@@ -12,7 +12,7 @@ use glucopipe_sdk::{Error, Status};
 use serde_json::Value;
 
 use super::bench::Bench;
-use super::exporter::{Cancelling, readings};
+use super::delivery::{Cancelling, readings};
 use super::raw::{Object, call};
 use super::{Stop, Tested, fail, skip};
 use crate::cancel::Cancel;

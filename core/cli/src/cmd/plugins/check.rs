@@ -102,9 +102,16 @@ fn absolute(file: &Path) -> Result<PathBuf, Problem> {
     })
 }
 
-/// The keys that were given: a JSON object, or TOML.
+/// The keys that were given: a JSON object, or TOML, or a file of either.
 fn keys(text: Option<&str>) -> Result<Option<Value>, Problem> {
     let Some(text) = text else { return Ok(None) };
+    let text = &match text.strip_prefix('@') {
+        Some(file) => std::fs::read_to_string(file).map_err(|error| {
+            let title = format!("cannot read the keys in `{file}`");
+            Problem::error(Code::CONFIG_FILE, title).cause(error.to_string())
+        })?,
+        None => text.to_owned(),
+    };
     // The text may hold a secret, so the parsers' own words, which quote it, are not shown.
     let refused = |what: &str| {
         Problem::error(Code::CONFIG_VALUE, "`--config` is not understood")
