@@ -35,6 +35,7 @@
 #define RELEASE 20
 #define DEAF 21
 #define CLOSE_NULL 22
+#define MEMORY 23
 
 typedef struct {
   char path[256];
@@ -117,6 +118,8 @@ static gp_status GP_CALL open_sink(const gp_op* op, const char* config, gp_sink*
 #elif CASE == FORK
   if (fork() == 0)
     for (;;) pause();
+#elif CASE == MEMORY
+  if (malloc((size_t)10 << 30) == NULL) abort();
 #elif CASE == SPIN
   for (;;) {
   }

@@ -10,6 +10,9 @@ use std::path::Path;
 use glucopipe_tests::{Finished, Workspace};
 use serde_json::Value;
 
+/// For tests that are not about the limit in time: however busy the computer is, another limit comes first.
+const LIMIT: &str = "10m";
+
 /// The check of a library, as its JSON document.
 struct Check {
     finished: Finished,

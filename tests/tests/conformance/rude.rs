@@ -4,7 +4,7 @@ use std::path::PathBuf;
 
 use glucopipe_tests::Workspace;
 
-use super::Check;
+use super::{Check, LIMIT};
 use crate::support::compile_c;
 
 fn library(workspace: &Workspace, case: u32, more: &[&str]) -> PathBuf {
@@ -24,13 +24,13 @@ fn library(workspace: &Workspace, case: u32, more: &[&str]) -> PathBuf {
 
 /// Runs one test of one case, and expects it to fail with these words.
 fn fails(case: u32, test: &str, words: &str) {
-    fails_built(case, &[], test, words);
+    fails_built(case, &[], LIMIT, test, words);
 }
 
-fn fails_built(case: u32, more: &[&str], test: &str, words: &str) {
+fn fails_built(case: u32, more: &[&str], limit: &str, test: &str, words: &str) {
     let workspace = Workspace::new();
     let library = library(&workspace, case, more);
-    let check = Check::run(&workspace, &library, &["--test", test, "--timeout", "5s"]);
+    let check = Check::run(&workspace, &library, &["--test", test, "--timeout", limit]);
     let reasons = check.reasons(test, "exporter");
     assert!(
         reasons.starts_with("\"failed\""),
@@ -49,7 +49,7 @@ fn fails_built(case: u32, more: &[&str], test: &str, words: &str) {
 fn a_good_one_passes() {
     let workspace = Workspace::new();
     let library = library(&workspace, 0, &[]);
-    let check = Check::run(&workspace, &library, &[]);
+    let check = Check::run(&workspace, &library, &["--timeout", LIMIT]);
     assert_eq!(check.of("failed"), [""; 0], "{:#}", check.document);
     let skipped = [
         "exporter.wants rude",
@@ -62,10 +62,17 @@ fn a_good_one_passes() {
 
 #[test]
 fn the_file_alone() {
-    fails_built(13, &["-Wl,-z,execstack"], "file.stack", "executable stack");
+    fails_built(
+        13,
+        &["-Wl,-z,execstack"],
+        LIMIT,
+        "file.stack",
+        "executable stack",
+    );
     fails_built(
         0,
         &["-Dgp_plugin_v1=gp_plugin_v9"],
+        LIMIT,
         "file.entry",
         "does not export `gp_plugin_v1`",
     );
@@ -97,11 +104,14 @@ fn crashes() {
         "ended with exit code 0 while delivering readings",
     );
     fails(9, "exporter.write", "was ended by signal 6 (SIGABRT)");
-    fails(
+    fails_built(
         18,
+        &[],
+        "3s",
         "exporter.write",
-        "did not come back within 5 s while delivering readings",
+        "did not come back within 3 s",
     );
+    fails(23, "exporter.write", "was ended by signal 6 (SIGABRT)");
     fails(22, "life.null", "SIGSEGV) while closing NULL");
 }
 

@@ -8,7 +8,7 @@ use glucopipe_emulator::catalog;
 use serde_json::{Map, Value, json};
 
 use super::link::Tap;
-use super::{HOME, Outcome, Request, STEP, Stop, Tested, Verdict, fail, skip};
+use super::{HOME, Outcome, Request, STEP, Stop, Tested, Verdict, fail, skip, write_whole};
 use crate::cancel::Cancel;
 use crate::clock::Clock;
 use crate::device::{Device, Selector, read_transcript};
@@ -83,7 +83,7 @@ impl<'a> Bench<'a> {
     /// Says what is done now, for a test that does not come back.
     pub(super) fn step(&self, text: impl AsRef<str>) {
         // Without it a crash is told less well, and no worse.
-        let _ = std::fs::write(self.request.folder.join(STEP), text.as_ref());
+        let _ = write_whole(&self.request.folder.join(STEP), text.as_ref().as_bytes());
     }
 
     /// The component under test.

@@ -4,8 +4,8 @@ use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
-use arrow::array::RecordBatch;
-use arrow::datatypes::SchemaRef;
+use arrow::array::{ArrayRef, DictionaryArray, Int16Array, RecordBatch, TimestampMicrosecondArray};
+use arrow::datatypes::{Int32Type, SchemaRef};
 use chrono::{Duration, NaiveDate};
 use glucopipe_sdk::exporter::CommitReport;
 use glucopipe_sdk::reading::{
@@ -22,7 +22,7 @@ use crate::cancel::{Cancel, Reason};
 use crate::host::{OpenExporter, Operation};
 use crate::plugin::Component;
 
-/// Readings of every kind, in order.
+/// Readings of every kind, in order; of all but the last it is known when they were.
 pub(super) fn readings() -> Result<RecordBatch, Error> {
     let mg = |value| MgPerDl::new(value).map(Concentration::MgPerDl);
     let mmol = |value| MmolPerL::new(value).map(Concentration::MmolPerL);
@@ -64,7 +64,7 @@ pub(super) fn readings() -> Result<RecordBatch, Error> {
             "g",
         ),
     ];
-    let start = NaiveDate::from_ymd_opt(2026, 12, 31).and_then(|day| day.and_hms_opt(22, 30, 0));
+    let start = NaiveDate::from_ymd_opt(2026, 5, 30).and_then(|day| day.and_hms_opt(22, 30, 0));
     let start = start.ok_or_else(|| Error::new(Status::Internal, "there is no such day"))?;
     let mut readings = Vec::new();
     for (number, (measurement, raw, unit)) in (1u32..).zip(measured) {
@@ -82,7 +82,41 @@ pub(super) fn readings() -> Result<RecordBatch, Error> {
         reading.raw = Some(vec![0, 0xff, b'"', b'\n']);
         readings.push(reading);
     }
-    batch(&readings)
+    resolved(&batch(&readings)?)
+}
+
+/// The readings as a `clock` transform gives them, two hours east of UTC; the last one is left as it was.
+fn resolved(rows: &RecordBatch) -> Result<RecordBatch, Error> {
+    const HOUR_US: i64 = 3_600_000_000;
+    let local = rows.column_by_name("local_time");
+    let local =
+        local.and_then(|column| column.as_any().downcast_ref::<TimestampMicrosecondArray>());
+    let local = local.ok_or_else(|| Error::new(Status::Internal, "there is no `local_time`"))?;
+    let last = rows.num_rows().saturating_sub(1);
+    let known = |row: usize| row < last;
+    let times: TimestampMicrosecondArray = (0..rows.num_rows())
+        .map(|row| known(row).then(|| local.value(row) - 2 * HOUR_US))
+        .collect();
+    let offsets: Int16Array = (0..rows.num_rows())
+        .map(|row| known(row).then_some(120))
+        .collect();
+    let words: DictionaryArray<Int32Type> = (0..rows.num_rows())
+        .map(|row| if known(row) { "zone" } else { "unresolved" })
+        .collect();
+    let (times, offsets, words): (ArrayRef, ArrayRef, ArrayRef) = (
+        Arc::new(times.with_timezone("UTC")),
+        Arc::new(offsets),
+        Arc::new(words),
+    );
+    let schema = rows.schema();
+    let columns = schema.fields().iter().zip(rows.columns());
+    let columns = columns.map(|(field, column)| match field.name().as_str() {
+        "time" => times.clone(),
+        "utc_offset_min" => offsets.clone(),
+        "time_quality" => words.clone(),
+        _ => column.clone(),
+    });
+    Ok(RecordBatch::try_new(schema.clone(), columns.collect())?)
 }
 
 /// The readings as two batches with an empty one between.

@@ -308,11 +308,10 @@ pub(super) fn cancel(bench: &mut Bench<'_>) -> Tested {
             }
             Ok(_) => bench.fault(format!("cancelled {when}: it gave a part and no error")),
         }
-        let since = op
-            .time()
-            .monotonic_ms()
-            .saturating_sub(tap.struck_at_ms().unwrap_or(0));
-        if since > LEAVING_MS {
+        let since = tap
+            .struck_at_ms()
+            .map(|struck| op.time().monotonic_ms().saturating_sub(struck));
+        if let Some(since) = since.filter(|since| *since > LEAVING_MS) {
             bench.fault(format!("cancelled {when}: it took {since} ms to end"));
         }
     }

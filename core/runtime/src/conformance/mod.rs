@@ -7,7 +7,7 @@
 //! - `keys`, `life`, `driver`, `faults`, `exporter` and `transform` hold the tests of a component.
 //! - `link` goes between a driver and its meter, `delivery` has readings for exporters and looks at files, `raw`
 //!   calls a table without the host's manners, `traces` sees what a plugin leaves in the process.
-//! - [`children`] runs each test in a process of its own; [`run_one`] is what happens in there.
+//! - [`children`] runs each test in a process of its own; [`run_apart`] is what happens in there.
 
 mod bench;
 mod catalog;
@@ -131,11 +131,35 @@ const STEP: &str = "step";
 /// Name of the folder that a test works in.
 const HOME: &str = "home";
 
+/// Memory that a test in a process of its own may use.
+#[cfg(unix)]
+const MEMORY_LIMIT: u64 = 2 << 30;
+
+/// Runs one test in this process, which is there for nothing else: what a plugin may use of the computer is limited.
+///
+/// # Errors
+/// When the folder cannot be used; what the plugin does wrong is in the verdict.
+pub fn run_apart(request: &Request, clock: &Clock) -> std::io::Result<Verdict> {
+    #[cfg(unix)]
+    {
+        use rustix::process::{Resource, Rlimit, setrlimit};
+
+        let at_most = |limit| Rlimit {
+            current: Some(limit),
+            maximum: Some(limit),
+        };
+        // Where a limit is stricter already, it stays.
+        let _ = setrlimit(Resource::Data, at_most(MEMORY_LIMIT));
+        let _ = setrlimit(Resource::Core, at_most(0));
+    }
+    run_one(request, clock)
+}
+
 /// Runs one test in this process, and leaves its verdict in the request's folder.
 ///
 /// # Errors
 /// When the folder cannot be used; what the plugin does wrong is in the verdict.
-pub fn run_one(request: &Request, clock: &Clock) -> std::io::Result<Verdict> {
+fn run_one(request: &Request, clock: &Clock) -> std::io::Result<Verdict> {
     let home = request.folder.join(HOME);
     std::fs::create_dir_all(&home)?;
     // What a plugin writes without being told where ends up here.

@@ -3,7 +3,7 @@
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
-use glucopipe_runtime::conformance::{Check, Checked, Outcome, Request, Way, run_one};
+use glucopipe_runtime::conformance::{Check, Checked, Outcome, Request, Way, run_apart};
 use glucopipe_runtime::device::Selector;
 use glucopipe_runtime::problem::{Code, Problem};
 use glucopipe_runtime::render::escape;
@@ -79,7 +79,7 @@ pub(super) fn check_one(context: &Context, args: &CheckOne) -> Exit {
     let Some(request) = request else {
         return Exit::Usage;
     };
-    match run_one(&request, &context.clock) {
+    match run_apart(&request, &context.clock) {
         Ok(_) => Exit::Done,
         Err(error) => {
             context
