@@ -4,6 +4,7 @@ mod agreement;
 mod arrows;
 mod authors;
 mod commands;
+mod conformance;
 mod contour_clock;
 mod crashes;
 mod devices;
@@ -11,6 +12,7 @@ mod docs;
 mod exchanges;
 mod expected;
 mod faults;
+mod frozen;
 mod hostile;
 mod incremental;
 #[cfg(target_os = "linux")]

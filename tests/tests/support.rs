@@ -1,8 +1,9 @@
 //! What several modules need.
 
 use std::collections::BTreeMap;
-use std::fs;
-use std::path::Path;
+use std::fs::{self, Permissions};
+use std::os::unix::fs::PermissionsExt;
+use std::path::{Path, PathBuf};
 
 use glucopipe_emulator::{ModelEntry, catalog};
 use glucopipe_tests::{Finished, Workspace, build};
@@ -68,4 +69,67 @@ pub(crate) fn tree(folder: &Path) -> BTreeMap<String, Vec<u8>> {
         }
     }
     found
+}
+
+/// Compiles a file of `tests/c` to a library in the plugin folder of a workspace.
+pub(crate) fn compile_c(
+    workspace: &Workspace,
+    source: &str,
+    name: &str,
+    arguments: &[&str],
+) -> PathBuf {
+    let root = Path::new(env!("CARGO_MANIFEST_DIR"));
+    let header = root.join("../core/abi/include");
+    compile_with(
+        workspace,
+        &root.join("c").join(source),
+        &header,
+        name,
+        arguments,
+    )
+}
+
+/// As [`compile_c`], of any file and with the header of any folder.
+pub(crate) fn compile_with(
+    workspace: &Workspace,
+    source: &Path,
+    header: &Path,
+    name: &str,
+    arguments: &[&str],
+) -> PathBuf {
+    let library = workspace.plugins().join(name);
+    let (arch, os) = (std::env::consts::ARCH, std::env::consts::OS);
+    let target = match os {
+        "macos" => format!("{arch}-apple-darwin"),
+        _ => format!("{arch}-unknown-{os}-gnu"),
+    };
+    let mut build = cc::Build::new();
+    build
+        .target(&target)
+        .host(&target)
+        .opt_level(0)
+        .cargo_metadata(false);
+    let mut command = build.get_compiler().to_command();
+    command
+        .args([
+            "-std=gnu99",
+            "-Wall",
+            "-Wextra",
+            "-Werror",
+            "-shared",
+            "-fPIC",
+        ])
+        .args(arguments)
+        .arg("-I")
+        .arg(header)
+        .arg("-o")
+        .args([&library, source]);
+    let output = command
+        .output()
+        .unwrap_or_else(|error| panic!("{command:?}: {error}"));
+    let text = String::from_utf8_lossy(&output.stderr);
+    assert!(output.status.success(), "{command:?}:\n{text}");
+    // The umask must not decide the tests.
+    fs::set_permissions(&library, Permissions::from_mode(0o755)).expect("permissions");
+    library
 }

@@ -73,7 +73,7 @@ pub(crate) enum Command {
     Persons(Persons),
     /// Print what makes a scheduler run a pipeline; nothing is installed
     Schedule(Schedule),
-    /// List plugins, or begin one
+    /// List plugins, begin one, or check one
     Plugins(Plugins),
     /// Look for what stands between this computer and its meters
     Doctor(Doctor),
@@ -392,6 +392,11 @@ pub(crate) struct Plugins {
 pub(crate) enum PluginsAction {
     /// Begin a plugin: a folder with a small one that works, to be changed
     New(NewPlugin),
+    /// Check whether a library keeps the contract of the plugin ABI
+    Check(CheckPlugin),
+    /// One test of a check
+    #[command(hide = true)]
+    CheckOne(CheckOne),
 }
 
 #[derive(Debug, ClapArgs)]
@@ -432,6 +437,38 @@ pub(crate) enum Language {
     Rust,
     /// C99, with the header and its helpers
     C,
+}
+
+#[derive(Debug, ClapArgs)]
+pub(crate) struct CheckPlugin {
+    /// The library
+    #[arg(value_name = "FILE")]
+    pub(crate) file: PathBuf,
+    /// Give its drivers this meter, `virtual:MODEL` or `replay:FILE`; by default a virtual one they know
+    #[arg(long, value_name = "SELECTOR")]
+    pub(crate) device: Option<String>,
+    /// Give its components these keys: a JSON object, lines of TOML, or `@FILE` with either
+    #[arg(long, value_name = "KEYS")]
+    pub(crate) config: Option<String>,
+    /// Run only tests whose names begin with this; may be repeated
+    #[arg(long, value_name = "NAME")]
+    pub(crate) test: Vec<String>,
+    /// Make what is random follow from this number, to see a failure again
+    #[arg(long, value_name = "NUMBER", default_value_t = 1)]
+    pub(crate) seed: u64,
+    /// How long one test may take, as in 30s or 10m
+    #[arg(long, value_name = "DURATION", value_parser = duration, default_value = "60s")]
+    pub(crate) timeout: Duration,
+    /// Run the tests in this process, for a debugger: a plugin that crashes ends the check
+    #[arg(long)]
+    pub(crate) in_process: bool,
+}
+
+#[derive(Debug, ClapArgs)]
+pub(crate) struct CheckOne {
+    /// What to do
+    #[arg(value_name = "REQUEST")]
+    pub(crate) request: PathBuf,
 }
 
 #[derive(Debug, ClapArgs)]

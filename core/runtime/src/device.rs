@@ -12,7 +12,7 @@ pub mod surroundings;
 mod sysfs;
 pub mod udev;
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, PoisonError, Weak};
 
 use glucopipe_sdk::link::Kind;
@@ -20,6 +20,7 @@ use glucopipe_sdk::link::Kind;
 pub use self::access::Node;
 use self::disk::Chosen;
 pub use self::finder::Finder;
+pub(crate) use self::finder::read_transcript;
 pub use self::listing::Attached;
 pub use self::selector::{Selector, normalise_serial, serial_end};
 use crate::clock::Clock;
@@ -52,12 +53,16 @@ pub struct Device {
     /// How to name it to people: `Contour Next USB (1a79:7410) at /dev/hidraw3`.
     pub label: String,
     recorder: Option<Recorder>,
+    between: Option<Between>,
     clock: Clock,
     /// What keeps other programs away while a link is open. One that still closes shares it with the next.
     held: Arc<Mutex<Weak<Hold>>>,
     /// The serial it must turn out to have.
     wanted: Option<String>,
 }
+
+/// Puts something between a driver and each link that it opens.
+pub(crate) type Between = Arc<dyn Fn(Box<dyn Link>) -> Box<dyn Link> + Send + Sync>;
 
 impl std::fmt::Debug for Device {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
@@ -66,6 +71,51 @@ impl std::fmt::Debug for Device {
 }
 
 impl Device {
+    /// A meter that is plugged in here, apart from others of the same description.
+    pub(crate) fn of_virtual(meter: &VirtualMeter, clock: &Clock) -> Self {
+        let label = format!("virtual {}", meter.model());
+        let (usb, serial) = (Some(meter.usb()), Some(meter.serial()));
+        Self::new(
+            Target::Virtual(Box::new(meter.clone())),
+            usb,
+            serial,
+            label,
+            clock,
+        )
+    }
+
+    /// A recording.
+    pub(crate) fn of_replay(path: &Path, transcript: Transcript, clock: &Clock) -> Self {
+        let label = format!("recording `{}`", path.display());
+        let usb = transcript.usb.clone();
+        Self::new(Target::Replay(transcript), usb, None, label, clock)
+    }
+
+    fn new(
+        target: Target,
+        usb: Option<(String, String)>,
+        serial: Option<String>,
+        label: String,
+        clock: &Clock,
+    ) -> Self {
+        Self {
+            target,
+            usb,
+            serial,
+            label,
+            recorder: None,
+            between: None,
+            clock: clock.clone(),
+            held: Arc::default(),
+            wanted: None,
+        }
+    }
+
+    /// Puts something between the driver and every link.
+    pub(crate) fn put_between(&mut self, between: Between) {
+        self.between = Some(between);
+    }
+
     /// Records every session with it.
     pub fn record(&mut self, recorder: Recorder) {
         self.recorder = Some(recorder);
@@ -95,6 +145,10 @@ impl Device {
         if link.kind() != kind {
             return Err(LinkError::Unsupported);
         }
+        let link = match &self.between {
+            Some(between) => between(link),
+            None => link,
+        };
         let usb = self
             .usb
             .as_ref()

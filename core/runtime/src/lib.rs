@@ -9,12 +9,14 @@
 //! - [`transform`] holds the transforms that need no plugin.
 //! - [`journal`] keeps every reading and who has received it.
 //! - [`run`] takes readings from sources through transforms to sinks and reports.
+//! - [`conformance`] checks whether a library keeps the contract.
 //! - [`cancel`] and [`clock`] are injected everywhere: when to stop, and what time it is.
 
 pub mod cancel;
 pub mod clock;
 pub mod codes;
 pub mod config;
+pub mod conformance;
 pub mod device;
 pub mod host;
 pub mod isolate;

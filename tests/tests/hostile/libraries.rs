@@ -9,45 +9,22 @@ use glucopipe_runtime::problem::{Code, Problem};
 use glucopipe_runtime::run::report::Outcome;
 
 use super::bench::{Bench, THREE, expect};
+use crate::support::compile_c;
 
 /// The name that makes the loader try this library first for the exporter `broken`.
 const NAMED: &str = "libglucopipe_exporter_broken.so";
 
 /// Compiles a file of `tests/c` to a library in the plugin folder.
 pub(super) fn compile(bench: &Bench, source: &str, name: &str, case: u32) -> PathBuf {
-    let root = Path::new(env!("CARGO_MANIFEST_DIR"));
-    let library = bench.workspace.plugins().join(name);
-    let (arch, os) = (std::env::consts::ARCH, std::env::consts::OS);
-    let target = match os {
-        "macos" => format!("{arch}-apple-darwin"),
-        _ => format!("{arch}-unknown-{os}-gnu"),
-    };
-    let mut build = cc::Build::new();
-    build
-        .target(&target)
-        .host(&target)
-        .opt_level(0)
-        .cargo_metadata(false);
-    let mut command = build.get_compiler().to_command();
-    command
-        .args([
-            "-std=c99", "-Wall", "-Wextra", "-Werror", "-shared", "-fPIC",
-        ])
-        // Each case leaves something out.
-        .args(["-Wno-unused-function", "-Wno-unused-const-variable"])
-        // What is bound late must be refused all the same.
-        .args(["-Wl,-z,lazy", &format!("-DCASE={case}"), "-I"])
-        .arg(root.join("../core/abi/include"))
-        .arg("-o")
-        .args([&library, &root.join("c").join(source)]);
-    let output = command
-        .output()
-        .unwrap_or_else(|error| panic!("{command:?}: {error}"));
-    let text = String::from_utf8_lossy(&output.stderr);
-    assert!(output.status.success(), "{command:?}:\n{text}");
-    // The umask must not decide the tests.
-    fs::set_permissions(&library, Permissions::from_mode(0o755)).expect("permissions");
-    library
+    let case = format!("-DCASE={case}");
+    // Each case leaves something out; what is bound late must be refused all the same.
+    let arguments = [
+        "-Wno-unused-function",
+        "-Wno-unused-const-variable",
+        "-Wl,-z,lazy",
+        &case,
+    ];
+    compile_c(&bench.workspace, source, name, &arguments)
 }
 
 fn pipeline(bench: &Bench, exporter: &str) -> String {

@@ -20,6 +20,7 @@ pub(crate) struct Field {
     /// The type without names of parameters, one space between tokens: frozen in the golden file.
     pub(crate) c_type: String,
     /// The Rust type that mirrors it, without blanks.
+    #[allow(dead_code)] // not every test binary looks at the mirror
     pub(crate) rust_type: String,
 }
 
@@ -32,6 +33,8 @@ pub(crate) struct Header {
     pub(crate) numbers: Vec<String>,
     /// Names of text constants.
     pub(crate) texts: Vec<String>,
+    /// Declarations that are no structs with a body, and macros that are no constants, one space between tokens.
+    pub(crate) others: Vec<String>,
 }
 
 /// Macros that are no constants.
@@ -61,7 +64,35 @@ pub(crate) fn parse(text: &str) -> Header {
             .structs
             .push(parse_struct(declared, &code[start + 1..]));
     }
+    header.others.extend(bodiless(&code));
     header
+}
+
+/// Declarations outside of bodies that have none themselves: opaque types, aliases, functions.
+fn bodiless(code: &str) -> Vec<String> {
+    let code = code.replace("extern \"C\" {", "");
+    let (mut found, mut declaration, mut depth, mut body) = (Vec::new(), String::new(), 0, false);
+    for character in code.chars() {
+        match character {
+            '{' => {
+                depth += 1;
+                body = true;
+            }
+            // The end of `extern "C"` belongs to nothing that is left.
+            '}' if depth == 0 => {}
+            '}' => depth -= 1,
+            ';' if depth == 0 => {
+                if !body {
+                    found.push(tokens(&declaration).join(" "));
+                }
+                declaration.clear();
+                body = false;
+            }
+            other if depth == 0 => declaration.push(other),
+            _ => {}
+        }
+    }
+    found
 }
 
 impl Header {
@@ -71,6 +102,10 @@ impl Header {
             .unwrap_or((define, ""));
         let macro_name = name.split('(').next().unwrap_or(name);
         let value = value.trim();
+        if matches!(macro_name, "GP_CALL" | "GP_EXPORT") {
+            self.others
+                .push(format!("{name} as {value}").trim_end().to_owned());
+        }
         if OTHER_MACROS.contains(&macro_name)
             || (macro_name.starts_with("ARROW_C_") && value.is_empty())
         {

@@ -1,5 +1,6 @@
 //! `glucopipe plugins`.
 
+mod check;
 mod new;
 
 use glucopipe_runtime::plugin::{Ability, Component, ComponentKind};
@@ -16,6 +17,8 @@ pub(super) fn plugins(context: &Context, args: &Plugins) -> Done {
     match &args.action {
         None => list(context, args),
         Some(PluginsAction::New(new)) => new::new(context, new, args.json),
+        Some(PluginsAction::Check(check)) => check::check(context, check, args.json),
+        Some(PluginsAction::CheckOne(one)) => Ok(check::check_one(context, one)),
     }
 }
 

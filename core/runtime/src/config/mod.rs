@@ -30,6 +30,7 @@ use std::path::Path;
 use std::sync::Arc;
 
 use secrecy::SecretString;
+use serde_json::Value;
 
 pub use self::model::{
     Component, DEFAULT_TIMEOUT_SECS, Isolate, Journal, Person, Pipeline, Plugins, Runtime, Sink,
@@ -54,6 +55,20 @@ pub struct LoadRequest {
     pub overrides: Vec<String>,
     /// The environment, for `GLUCOPIPE__…` and for secrets.
     pub environment: Vec<(OsString, OsString)>,
+}
+
+/// What of `keys` does not fit a plugin's schema, one line for each place.
+///
+/// # Errors
+/// What is wrong with the schema itself.
+pub(crate) fn misfits(schema: &Value, keys: &Value) -> Result<Vec<String>, String> {
+    let compiled = Schema::compile(schema)?;
+    let misfits = compiled.misfits(keys, schema).into_iter();
+    let line = |misfit: schema_check::Misfit| match misfit.missing {
+        Some(key) => format!("the key `{key}` is missing"),
+        None => format!("`{}`: {}", misfit.path.join("."), misfit.message),
+    };
+    Ok(misfits.map(line).collect())
 }
 
 /// Secrets of one node and the keys they stand at.

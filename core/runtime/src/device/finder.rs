@@ -57,25 +57,19 @@ impl Finder<'_> {
     ) -> Result<(Arc<Component>, Device), Problem> {
         match selector {
             Selector::Virtual(meter) => {
-                let usb = meter.usb();
-                let label = format!("virtual {}", meter.model());
-                let (vendor, product) = (&usb.0, &usb.1);
-                let component = self.driver_for(driver, meter.link(), vendor, product, &label)?;
-                let target = Target::Virtual(meter.clone());
-                let serial = Some(meter.serial());
-                Ok((component, self.device(target, Some(usb), serial, label)))
+                let device = Device::of_virtual(meter, self.clock);
+                let (vendor, product) = meter.usb();
+                let component =
+                    self.driver_for(driver, meter.link(), &vendor, &product, &device.label)?;
+                Ok((component, device))
             }
             Selector::Replay(path) => {
                 let transcript = read_transcript(path)?;
-                let label = format!("recording `{}`", path.display());
-                let (vendor, product) = transcript.usb.clone().unwrap_or_default();
-                let component =
-                    self.driver_for(driver, &transcript.link, &vendor, &product, &label)?;
-                let usb = transcript.usb.clone();
-                Ok((
-                    component,
-                    self.device(Target::Replay(transcript), usb, None, label),
-                ))
+                let (link, usb) = (transcript.link.clone(), transcript.usb.clone());
+                let device = Device::of_replay(path, transcript, self.clock);
+                let (vendor, product) = usb.unwrap_or_default();
+                let component = self.driver_for(driver, &link, &vendor, &product, &device.label)?;
+                Ok((component, device))
             }
             Selector::Path(path) if Path::new(path).is_file() => {
                 let label = format!("file `{path}`");
@@ -94,16 +88,7 @@ impl Finder<'_> {
         serial: Option<String>,
         label: String,
     ) -> Device {
-        Device {
-            target,
-            usb,
-            serial,
-            label,
-            recorder: None,
-            clock: self.clock.clone(),
-            held: Arc::default(),
-            wanted: None,
-        }
+        Device::new(target, usb, serial, label, self.clock)
     }
 
     /// The named driver, or the one that knows a device of this link and these ids.
@@ -347,7 +332,11 @@ fn same_serial(known: &str, asked: &str) -> bool {
     known == asked || (trimmed.len() >= 5 && asked.ends_with(trimmed))
 }
 
-fn read_transcript(path: &Path) -> Result<Transcript, Problem> {
+/// Reads a transcript.
+///
+/// # Errors
+/// When the file cannot be read, or is none.
+pub(crate) fn read_transcript(path: &Path) -> Result<Transcript, Problem> {
     let shown = path.display().to_string();
     let failed = |cause: String| {
         Problem::error(Code::TRANSCRIPT, format!("cannot replay `{shown}`")).cause(cause)

@@ -213,12 +213,20 @@ const COMPONENT_LIMIT: u32 = 256;
 /// # Errors
 /// Every refusal names the file and the reason.
 pub(crate) fn load(path: &Path) -> Result<Vec<Component>, Problem> {
+    let plugin = plugin_table(path)?;
+    read_plugin(path, &plugin).map_err(|(code, reason)| refused(path, code, reason))
+}
+
+/// Loads a library and reads the table of its entry.
+///
+/// # Errors
+/// As for [`load`].
+pub(crate) fn plugin_table(path: &Path) -> Result<abi::gp_plugin, Problem> {
     let file = open_checked(path)?;
     let entry = bind(path, file).map_err(|(code, reason)| refused(path, code, reason))?;
     // SAFETY: the entry has this signature by the ABI, and returns a static table.
-    let plugin = unsafe { abi::read_table(entry()) }
-        .map_err(|error| refused(path, Code::PLUGIN_ABI, error.to_string()))?;
-    read_plugin(path, &plugin).map_err(|(code, reason)| refused(path, code, reason))
+    unsafe { abi::read_table(entry()) }
+        .map_err(|error| refused(path, Code::PLUGIN_ABI, error.to_string()))
 }
 
 /// Reads the components of a library that a child of this program loads; nothing of it runs here.

@@ -9,10 +9,11 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::sync::Mutex;
 
+pub(crate) use about::well_formed_id;
 pub use about::{About, KnownDevice};
 pub use folder::{EXTENSION, Folder, SearchPath};
-pub(crate) use library::load;
 pub use library::{Ability, Component, Library};
+pub(crate) use library::{load, plugin_table};
 
 pub use crate::config::Component as ComponentKind;
 use crate::config::{Isolate, Runtime};

@@ -107,7 +107,11 @@ fn apply_watched(
     }
 }
 
-fn apply_plugin(
+/// Applies a plugin to one batch and checks what it gives.
+///
+/// # Errors
+/// As the transform says, and [`Status::Internal`] for what no transform may do.
+pub(crate) fn apply_plugin(
     component: &Arc<Component>,
     config: &Value,
     batch: RecordBatch,

@@ -6,7 +6,7 @@
 //! [`sink`] hands it to the exporter, `answers` notes what it said, [`report`] says what happened.
 
 mod answers;
-mod apply;
+pub(crate) mod apply;
 pub mod blame;
 pub mod change;
 mod conversation;

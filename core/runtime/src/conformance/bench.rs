@@ -1,0 +1,306 @@
+//! What a test works with: the component, its configuration, a meter, readings, and a place for findings.
+
+use std::cell::{OnceCell, RefCell};
+use std::path::PathBuf;
+use std::sync::Arc;
+
+use glucopipe_emulator::catalog;
+use serde_json::{Map, Value, json};
+
+use super::link::Tap;
+use super::{HOME, Outcome, Request, STEP, Stop, Tested, Verdict, fail, skip, write_whole};
+use crate::cancel::Cancel;
+use crate::clock::Clock;
+use crate::device::{Device, Selector, read_transcript};
+use crate::host::{Operation, OperationSetup};
+use crate::plugin::{Component, ComponentKind, load};
+use crate::transport::virtual_meter::VirtualMeter;
+
+/// Most findings of a kind that are told.
+const TOLD: usize = 8;
+/// Half of the longest finding that is told as a whole.
+const HALF_LINE: usize = 180;
+/// Readings in the virtual meter that is taken when none is named.
+const RECORDS: u32 = 6;
+
+/// What a test works with.
+pub(super) struct Bench<'a> {
+    pub(super) request: &'a Request,
+    pub(super) clock: Clock,
+    pub(super) dice: Dice,
+    components: OnceCell<Vec<Arc<Component>>>,
+    faults: RefCell<Vec<String>>,
+    notes: RefCell<Vec<String>>,
+    pub(super) listed: Vec<super::Named>,
+}
+
+impl<'a> Bench<'a> {
+    pub(super) fn new(request: &'a Request, clock: &Clock) -> Self {
+        Self {
+            request,
+            // Two reads of one test are compared, so their clock stands still.
+            clock: Clock::Fixed(clock.now()),
+            dice: Dice(request.seed),
+            components: OnceCell::new(),
+            faults: RefCell::default(),
+            notes: RefCell::default(),
+            listed: Vec::new(),
+        }
+    }
+
+    /// Runs a test to its verdict.
+    pub(super) fn run(mut self, test: fn(&mut Self) -> Tested) -> Verdict {
+        let (outcome, stopped) = match test(&mut self) {
+            Ok(()) => (Outcome::Passed, None),
+            Err(Stop::Skip(reason)) => (Outcome::Skipped, Some(reason)),
+            Err(Stop::Fail(reason)) => (Outcome::Failed, Some(reason)),
+        };
+        let mut faults = self.faults.into_inner();
+        let outcome = if faults.is_empty() {
+            outcome
+        } else {
+            Outcome::Failed
+        };
+        faults.extend(stopped);
+        Verdict {
+            outcome,
+            reasons: shortened(faults),
+            notes: shortened(self.notes.into_inner()),
+            components: self.listed,
+        }
+    }
+
+    /// Notes that the contract is broken; the test goes on.
+    pub(super) fn fault(&self, text: impl Into<String>) {
+        add(&self.faults, text.into());
+    }
+
+    /// Notes what is good to know.
+    pub(super) fn note(&self, text: impl Into<String>) {
+        add(&self.notes, text.into());
+    }
+
+    /// Says what is done now, for a test that does not come back.
+    pub(super) fn step(&self, text: impl AsRef<str>) {
+        // Without it a crash is told less well, and no worse.
+        let _ = write_whole(&self.request.folder.join(STEP), text.as_ref().as_bytes());
+    }
+
+    /// The component under test.
+    pub(super) fn component(&self) -> Result<Arc<Component>, Stop> {
+        let Some(named) = &self.request.component else {
+            return fail("no component was named");
+        };
+        let components = match self.components.get() {
+            Some(components) => components,
+            None => {
+                self.step("loading the library");
+                let loaded = load(&self.request.library)
+                    .map_err(|problem| Stop::Fail(problem.causes.join("; ")))?;
+                let loaded = loaded.into_iter().map(Arc::new).collect();
+                self.components.get_or_init(|| loaded)
+            }
+        };
+        let found = components.iter().find(|one| named.is(one.kind, &one.id));
+        match found {
+            Some(component) => Ok(component.clone()),
+            None => fail(format!("it has no {} `{}` any more", named.kind, named.id)),
+        }
+    }
+
+    /// A configuration that the component should take: the one given, or one made up.
+    pub(super) fn config(&self, component: &Component) -> Result<Value, Stop> {
+        let schema = &component.about.config_schema;
+        let keys = match &self.request.config {
+            Some(given) => given.clone(),
+            None => made_up(schema),
+        };
+        match crate::config::misfits(schema, &keys) {
+            Ok(misfits) if misfits.is_empty() => Ok(keys),
+            Ok(misfits) if self.request.config.is_some() => skip(format!(
+                "the configuration given does not fit: {}",
+                misfits.join("; ")
+            )),
+            Ok(misfits) => skip(format!(
+                "it needs a configuration ({}): give one with `--config`",
+                misfits.join("; ")
+            )),
+            Err(reason) => fail(format!("its `config_schema` is broken: {reason}")),
+        }
+    }
+
+    /// A meter for the driver under test, the same in content at each call.
+    pub(super) fn device(&self, component: &Component) -> Result<Device, Stop> {
+        let selector = match &self.request.device {
+            Some(device) => device.clone(),
+            None => known_meter(component).map_or_else(
+                || skip("nothing was given to read: name a meter with `--device virtual:…` or `--device replay:FILE`"),
+                Ok,
+            )?,
+        };
+        let told = |problem: crate::problem::Problem| {
+            Stop::Skip(format!("{}: {}", problem.title, problem.causes.join("; ")))
+        };
+        let audited = match selector.strip_prefix("virtual:") {
+            Some(uri) if !uri.contains("audit=") => {
+                let sign = if uri.contains('?') { '&' } else { '?' };
+                format!("{selector}{sign}audit={}", self.audit().display())
+            }
+            _ => selector,
+        };
+        match Selector::parse(&audited).map_err(told)? {
+            Selector::Virtual(meter) => Ok(Device::of_virtual(&meter, &self.clock)),
+            Selector::Replay(path) => {
+                let transcript = read_transcript(&path).map_err(told)?;
+                Ok(Device::of_replay(&path, transcript, &self.clock))
+            }
+            _ => skip(
+                "only virtual meters and recordings are checked: faults are no good for a real one",
+            ),
+        }
+    }
+
+    /// Where a virtual meter writes down what it objects to.
+    fn audit(&self) -> PathBuf {
+        self.request.folder.join("audit")
+    }
+
+    /// Notes what the virtual meter objected to so far.
+    pub(super) fn complaints(&self) {
+        let audit = std::fs::read_to_string(self.audit()).unwrap_or_default();
+        for complaint in audit
+            .lines()
+            .filter_map(|line| line.strip_prefix("violation: "))
+        {
+            self.fault(format!("the virtual meter objects: {complaint}"));
+        }
+    }
+
+    /// Whether the meter is a recording, which answers nothing but what was asked then.
+    pub(super) fn is_recording(&self) -> bool {
+        let device = self.request.device.as_deref();
+        device.is_some_and(|device| device.starts_with("replay:"))
+    }
+
+    /// The meter with a tap on its links.
+    pub(super) fn tapped(&self, component: &Component, tap: &Tap) -> Result<Device, Stop> {
+        let mut device = self.device(component)?;
+        device.put_between(tap.between());
+        Ok(device)
+    }
+
+    /// An operation that nobody cancels.
+    pub(super) fn operation(&self, device: Option<Device>) -> Arc<Operation> {
+        self.operation_until(device, &Cancel::new())
+    }
+
+    /// An operation that ends with this flag.
+    pub(super) fn operation_until(
+        &self,
+        device: Option<Device>,
+        cancel: &Cancel,
+    ) -> Arc<Operation> {
+        Arc::new(Operation::start(self.setup(device, cancel)))
+    }
+
+    /// What an operation is made of.
+    pub(super) fn setup(&self, device: Option<Device>, cancel: &Cancel) -> OperationSetup {
+        OperationSetup {
+            node: "check".to_owned(),
+            cancel: cancel.clone(),
+            clock: self.clock.clone(),
+            logger: Arc::new(|_| {}),
+            progress: None,
+            device,
+        }
+    }
+
+    /// The folder that the test works in.
+    pub(super) fn home(&self) -> PathBuf {
+        self.request.folder.join(HOME)
+    }
+}
+
+/// Adds a text, once.
+fn add(list: &RefCell<Vec<String>>, text: String) {
+    let mut list = list.borrow_mut();
+    if !list.contains(&text) {
+        list.push(text);
+    }
+}
+
+/// Few enough texts, none of them too long: of a long one the beginning and the end are told.
+fn shortened(texts: Vec<String>) -> Vec<String> {
+    let short = |text: String| {
+        let letters: Vec<char> = text.chars().collect();
+        if letters.len() <= 2 * HALF_LINE {
+            return text;
+        }
+        let (begin, end) = (&letters[..HALF_LINE], &letters[letters.len() - HALF_LINE..]);
+        begin.iter().chain(&[' ', '…', ' ']).chain(end).collect()
+    };
+    let mut texts: Vec<String> = texts.into_iter().map(short).collect();
+    if texts.len() > TOLD {
+        let more = texts.len() - TOLD;
+        texts.truncate(TOLD);
+        texts.push(format!("and {more} more like these"));
+    }
+    texts
+}
+
+/// A virtual meter that the driver says it knows.
+fn known_meter(component: &Component) -> Option<String> {
+    let meters = catalog().iter().filter_map(|entry| {
+        let uri = format!("{}?records={RECORDS}", entry.key);
+        Some((VirtualMeter::parse(&uri).ok()?, uri))
+    });
+    let mut meters = meters.filter(|(meter, _)| {
+        let (vendor, product) = meter.usb();
+        let mut devices = component.about.devices.iter();
+        devices.any(|known| {
+            known.link == meter.link()
+                && known.vendor.eq_ignore_ascii_case(&vendor)
+                && (known.product == "*" || known.product.eq_ignore_ascii_case(&product))
+        })
+    });
+    meters.next().map(|(_, uri)| format!("virtual:{uri}"))
+}
+
+/// What can be guessed of a configuration: `path`, when it is required, is a name in the test's own folder.
+fn made_up(schema: &Value) -> Value {
+    let required = schema["required"].as_array().into_iter().flatten();
+    let keys: Map<String, Value> = required
+        .filter_map(Value::as_str)
+        .filter(|key| *key == "path")
+        .map(|key| (key.to_owned(), json!("out")))
+        .collect();
+    Value::Object(keys)
+}
+
+/// Numbers that look random and follow from the seed (splitmix64).
+pub(super) struct Dice(u64);
+
+impl Dice {
+    /// The next number.
+    pub(super) fn roll(&mut self) -> u64 {
+        self.0 = self.0.wrapping_add(0x9e37_79b9_7f4a_7c15);
+        let mut mixed = self.0;
+        mixed = (mixed ^ (mixed >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
+        mixed = (mixed ^ (mixed >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
+        mixed ^ (mixed >> 31)
+    }
+
+    /// The next number below a limit.
+    pub(super) fn below(&mut self, limit: u64) -> u64 {
+        self.roll() % limit.max(1)
+    }
+}
+
+/// The word of a kind, for the tests of one.
+pub(super) fn word(component: &Component) -> &'static str {
+    match component.kind {
+        ComponentKind::Driver => "session",
+        ComponentKind::Exporter => "sink",
+        ComponentKind::Transform => "transform",
+    }
+}

@@ -1,0 +1,183 @@
+//! The conformance suite behind `glucopipe plugins check`: does a library keep the contract of
+//! `glucopipe.h`?
+//!
+//! # Layout
+//! - [`catalog`] lists the tests; [`bench`] is what a test works with.
+//! - `file` looks at the file alone; `scan` loads it and asks for its components.
+//! - `keys`, `life`, `driver`, `faults`, `exporter` and `transform` hold the tests of a component.
+//! - `link` goes between a driver and its meter, `delivery` has readings for exporters and looks at files, `raw`
+//!   calls a table without the host's manners, `traces` sees what a plugin leaves in the process.
+//! - [`children`] runs each test in a process of its own; [`run_apart`] is what happens in there.
+
+mod bench;
+mod catalog;
+mod children;
+mod delivery;
+mod driver;
+mod exporter;
+mod faults;
+mod file;
+mod keys;
+mod life;
+mod link;
+mod raw;
+mod scan;
+mod traces;
+mod transform;
+
+use std::path::{Path, PathBuf};
+
+use serde::{Deserialize, Serialize};
+use serde_json::Value;
+
+pub use self::children::{Check, Checked, Way};
+use crate::clock::Clock;
+use crate::plugin::ComponentKind;
+
+/// One test of one component, or of the library: what a child process is asked to do.
+#[derive(Clone, Debug, Deserialize, Serialize)]
+pub struct Request {
+    /// The library.
+    pub library: PathBuf,
+    /// Name of the test.
+    pub test: String,
+    /// The component, as `driver` and its id; none for the tests of the library.
+    pub component: Option<Named>,
+    /// Keys for it; made up from its schema when there are none.
+    pub config: Option<Value>,
+    /// `virtual:…` or `replay:…`; a virtual meter that the driver knows when there is none.
+    pub device: Option<String>,
+    /// What is random follows from this.
+    pub seed: u64,
+    /// A private folder: the verdict is left here, and the test works in `home` below it.
+    pub folder: PathBuf,
+}
+
+/// A component by kind and id.
+#[derive(Clone, Debug, PartialEq, Eq, Deserialize, Serialize)]
+pub struct Named {
+    /// `driver`, `exporter` or `transform`.
+    pub kind: String,
+    /// The name in `pipeline.toml`.
+    pub id: String,
+}
+
+impl Named {
+    fn is(&self, kind: ComponentKind, id: &str) -> bool {
+        self.kind == kind.word() && self.id == id
+    }
+}
+
+/// How a test ended.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize, Serialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Outcome {
+    /// The contract is kept.
+    Passed,
+    /// There was nothing to test, or nothing to test it with.
+    Skipped,
+    /// The contract is broken.
+    Failed,
+}
+
+/// What a test found.
+#[derive(Clone, Debug, Deserialize, Serialize)]
+pub struct Verdict {
+    /// How it ended.
+    pub outcome: Outcome,
+    /// What is wrong, or why it was skipped.
+    pub reasons: Vec<String>,
+    /// What is not wrong and good to know.
+    pub notes: Vec<String>,
+    /// The components of the library, from the test that loads it.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub components: Vec<Named>,
+}
+
+impl Verdict {
+    fn failed(reason: impl Into<String>) -> Self {
+        Self {
+            outcome: Outcome::Failed,
+            reasons: vec![reason.into()],
+            notes: Vec::new(),
+            components: Vec::new(),
+        }
+    }
+}
+
+/// Why a test stops before its end.
+enum Stop {
+    /// There is nothing to test, or nothing to test it with.
+    Skip(String),
+    /// What follows would make no sense any more.
+    Fail(String),
+}
+
+/// How far a test came.
+type Tested = Result<(), Stop>;
+
+fn skip<T>(reason: impl Into<String>) -> Result<T, Stop> {
+    Err(Stop::Skip(reason.into()))
+}
+
+fn fail<T>(reason: impl Into<String>) -> Result<T, Stop> {
+    Err(Stop::Fail(reason.into()))
+}
+
+/// Name of the file in the private folder that a child leaves its verdict in.
+const VERDICT: &str = "verdict.json";
+/// Name of the file that says what a test is doing, for those that do not come back.
+const STEP: &str = "step";
+/// Name of the folder that a test works in.
+const HOME: &str = "home";
+
+/// Memory that a test in a process of its own may use.
+#[cfg(unix)]
+const MEMORY_LIMIT: u64 = 2 << 30;
+
+/// Runs one test in this process, which is there for nothing else: what a plugin may use of the computer is limited.
+///
+/// # Errors
+/// When the folder cannot be used; what the plugin does wrong is in the verdict.
+pub fn run_apart(request: &Request, clock: &Clock) -> std::io::Result<Verdict> {
+    #[cfg(unix)]
+    {
+        use rustix::process::{Resource, Rlimit, setrlimit};
+
+        let at_most = |limit| Rlimit {
+            current: Some(limit),
+            maximum: Some(limit),
+        };
+        // Where a limit is stricter already, it stays.
+        let _ = setrlimit(Resource::Data, at_most(MEMORY_LIMIT));
+        let _ = setrlimit(Resource::Core, at_most(0));
+    }
+    run_one(request, clock)
+}
+
+/// Runs one test in this process, and leaves its verdict in the request's folder.
+///
+/// # Errors
+/// When the folder cannot be used; what the plugin does wrong is in the verdict.
+fn run_one(request: &Request, clock: &Clock) -> std::io::Result<Verdict> {
+    let home = request.folder.join(HOME);
+    std::fs::create_dir_all(&home)?;
+    // What a plugin writes without being told where ends up here.
+    std::env::set_current_dir(&home)?;
+    let verdict = match catalog::find(&request.test) {
+        Some(test) => bench::Bench::new(request, clock).run(test.run),
+        None => Verdict::failed(format!("there is no test `{}`", request.test)),
+    };
+    write_whole(
+        &request.folder.join(VERDICT),
+        &serde_json::to_vec(&verdict)?,
+    )?;
+    Ok(verdict)
+}
+
+/// Writes a file that is there as a whole or not at all.
+fn write_whole(path: &Path, bytes: &[u8]) -> std::io::Result<()> {
+    let half = path.with_extension("half");
+    std::fs::write(&half, bytes)?;
+    std::fs::rename(half, path)
+}

@@ -1,0 +1,98 @@
+//! Our own plugins keep the contract; what is skipped is known.
+
+use glucopipe_tests::Workspace;
+
+use super::{Check, LIMIT};
+
+/// Checks a plugin of ours with nothing but its name, a part of the tests at a time.
+fn passes(library: &str, skipped: &[&str]) {
+    let workspace = Workspace::new();
+    let library = workspace.install(library);
+    let mut found = Vec::new();
+    for part in [
+        &["--test", "file", "--test", "scan", "--test", "keys"][..],
+        &["--test", "driver", "--test", "exporter"],
+        &["--test", "life"],
+    ] {
+        let check = Check::run(
+            &workspace,
+            &library,
+            &[part, &["--timeout", LIMIT]].concat(),
+        );
+        assert_eq!(check.of("failed"), [""; 0], "{:#}", check.document);
+        assert_eq!(check.finished.code, 0, "{}", check.finished.stderr);
+        assert!(check.of("passed").len() > 2, "{:#}", check.document);
+        found.extend(check.of("skipped"));
+    }
+    assert_eq!(found, skipped);
+}
+
+/// No plugin of ours has extensions of its own.
+const EXTENSIONS: &str = "scan.extensions";
+
+#[test]
+fn contour() {
+    passes("driver_contour", &[EXTENSIONS, "driver.erase contour"]);
+}
+
+#[test]
+fn verio() {
+    passes("driver_verio", &[EXTENSIONS]);
+}
+
+#[test]
+fn csv() {
+    passes("exporter_csv", &[EXTENSIONS]);
+}
+
+#[test]
+fn jsonl() {
+    passes("exporter_jsonl", &[EXTENSIONS]);
+}
+
+#[test]
+fn parquet() {
+    passes("exporter_parquet", &[EXTENSIONS]);
+}
+
+/// Without a site only what needs none is checked; `tests/nightscout` checks the rest.
+#[test]
+fn nightscout() {
+    let workspace = Workspace::new();
+    let library = workspace.install("exporter_nightscout");
+    let check = Check::run(
+        &workspace,
+        &library,
+        &["--test", "file", "--test", "scan", "--test", "keys"],
+    );
+    assert_eq!(check.of("failed"), [""; 0], "{:#}", check.document);
+    assert_eq!(check.of("skipped"), [EXTENSIONS]);
+    assert_eq!(check.finished.code, 0);
+}
+
+/// A recording stands in for a meter.
+#[test]
+fn a_recording_is_enough_to_check_a_driver() {
+    let workspace = Workspace::new();
+    let library = workspace.install("driver_contour");
+    let device = "virtual:contour-next-usb?records=3";
+    let recorded = workspace.run(&["dump", "--device", device, "--record", "session.transcript"]);
+    assert_eq!(recorded.code, 0, "{}", recorded.stderr);
+    let check = Check::run(
+        &workspace,
+        &library,
+        &["--device", "replay:session.transcript", "--test", "driver"],
+    );
+    assert_eq!(check.of("failed"), [""; 0], "{:#}", check.document);
+    for test in [
+        "driver.read contour",
+        "driver.again contour",
+        "driver.lost contour",
+    ] {
+        assert!(
+            check.of("passed").iter().any(|passed| passed == test),
+            "{:#}",
+            check.document
+        );
+    }
+}
