@@ -82,7 +82,7 @@ fn open(driver: &Arc<Component>, readings: u32) -> OpenDriver {
 fn read(driver: &Arc<Component>, readings: u32) -> (Duration, Vec<RecordBatch>) {
     let mut driver = open(driver, readings);
     let started = Instant::now();
-    let mut stream = driver.read().expect("it reads");
+    let mut stream = driver.read(None).expect("it reads");
     let mut batches = Vec::new();
     while let Some(batch) = stream.next_batch().expect("a batch") {
         batches.push(batch);

@@ -25,7 +25,7 @@ fn main() -> ExitCode {
         .is_some_and(|word| word == SUBCOMMAND)
     {
         // Whoever stops a run stops all processes of it; the run itself tells its plugins.
-        let _ = ctrlc::set_handler(|| {});
+        signals::ignore();
         return serve();
     }
     let args = args::Args::parse();

@@ -1,5 +1,7 @@
 //! Signals: the first asks everything to stop in order; only a person who insists is obeyed at once.
 
+#[cfg(unix)]
+use std::sync::{Arc, atomic::AtomicBool};
 use std::thread;
 use std::time::{Duration, Instant};
 
@@ -106,6 +108,25 @@ pub(crate) fn listen(cancel: Cancel, output: Output) {
     let mut heard = Heard::default();
     // Fails only when a handler is there already.
     let _ = ctrlc::set_handler(move || obey(&mut heard, Sender::Person, &cancel, output));
+}
+
+/// Lets signals pass: whoever started this process hears them too, and says what is to be done.
+#[cfg(unix)]
+pub(crate) fn ignore() {
+    use signal_hook::consts::{SIGHUP, SIGINT, SIGTERM};
+
+    let heard = Arc::new(AtomicBool::new(false));
+    for signal in [SIGHUP, SIGINT, SIGTERM] {
+        // Fails only for signals that nobody may catch.
+        let _ = signal_hook::flag::register(signal, heard.clone());
+    }
+}
+
+/// Lets Ctrl-C pass: whoever started this process hears it too, and says what is to be done.
+#[cfg(not(unix))]
+pub(crate) fn ignore() {
+    // Fails only when a handler is there already.
+    let _ = ctrlc::set_handler(|| {});
 }
 
 #[cfg(test)]

@@ -260,7 +260,9 @@ impl Storm {
                 self.home.mood_of("out/box.mood", "dies");
                 self.site.instead(Some(Fault::Status(500)));
                 // The exporter alone, or the program with it.
-                let isolate = *self.dice.pick(&["plugins.isolate=all", "plugins.isolate=none"]);
+                let isolate = *self
+                    .dice
+                    .pick(&["plugins.isolate=all", "plugins.isolate=none"]);
                 self.start(&["run", "--set", isolate]).wait_out();
             }
             _ => {

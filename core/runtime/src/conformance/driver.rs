@@ -54,7 +54,7 @@ pub(super) fn read_all(
 
 fn read_open(driver: &mut OpenDriver, component: &Component) -> Result<Whole, Error> {
     let broken = |what: String| Error::new(Status::Internal, what);
-    let mut stream = driver.read()?;
+    let mut stream = driver.read(None)?;
     let device = check_schema(&stream.schema()).map_err(broken)?;
     let mut intake = Intake::new(Origin {
         family: component.id.clone(),
@@ -245,7 +245,7 @@ pub(super) fn early(bench: &mut Bench<'_>) -> Tested {
         bench.step(format!("releasing the stream after {batches} batches"));
         let mut driver =
             OpenDriver::open(component.clone(), op.clone(), &config).map_err(failed)?;
-        let mut stream = driver.read().map_err(failed)?;
+        let mut stream = driver.read(None).map_err(failed)?;
         for _ in 0..batches {
             stream.next_batch().map_err(failed)?;
         }

@@ -17,7 +17,7 @@ use super::delivery::{Cancelling, account, deliver, readings, split, unchanged, 
 use super::raw::{Object, call};
 use super::{Stop, Tested, fail, skip};
 use crate::cancel::{Cancel, Reason};
-use crate::host::{OpenExporter, check_exporter, exporter_wants, preview_export};
+use crate::host::{Lent, OpenExporter, check_exporter, exporter_wants, preview_export};
 use crate::plugin::Component;
 
 /// Calls every function of a sink with NULL as error, and closes nothing.
@@ -311,7 +311,7 @@ pub(super) fn check(bench: &mut Bench<'_>) -> Tested {
     let config = bench.config(&component)?;
     let before = visible(&bench.home());
     bench.step("checking the destination");
-    let op = bench.operation(None);
+    let op: Arc<dyn Lent> = bench.operation(None);
     match check_exporter(&component, &op, &config) {
         Ok(findings) => {
             for finding in findings.into_iter().flatten() {
@@ -338,11 +338,12 @@ pub(super) fn preview(bench: &mut Bench<'_>) -> Tested {
         return skip("the table has no `preview`");
     }
     let op = bench.operation(None);
+    let lent: Arc<dyn Lent> = op.clone();
     for time in ["first", "second"] {
         let before = visible(&bench.home());
         bench.step(format!("previewing the {time} delivery"));
         let preview =
-            preview_export(&component, &op, &config, feed(split(&rows))).map_err(failed)?;
+            preview_export(&component, &lent, &config, feed(split(&rows))).map_err(failed)?;
         unchanged(bench, &before, "after a preview");
         match preview {
             Some(preview) => account(bench, "a preview", &preview.report, rows.num_rows()),

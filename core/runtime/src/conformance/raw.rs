@@ -9,7 +9,7 @@ use glucopipe_abi as abi;
 use glucopipe_sdk::Status;
 use glucopipe_sdk::ffi::borrowed_text;
 
-use crate::host::Operation;
+use crate::host::{Lent as _, Operation};
 use crate::plugin::Component;
 
 /// What a call gave.

@@ -33,7 +33,7 @@ pub(super) fn apply_all(
     let rows = readings()?;
     let limit = rows.num_rows();
     let mut transform = OpenTransform::open(component.clone(), op.clone(), config)?;
-    transform.apply(feed([Ok(rows)]), limit)
+    Ok(transform.apply(feed([Ok(rows)]), limit)?.1)
 }
 
 /// Calls every function of a transform with NULL as error, and closes nothing.

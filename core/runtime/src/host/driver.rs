@@ -78,7 +78,8 @@ impl OpenDriver {
     /// # Errors
     /// As the driver says.
     pub fn info(&mut self) -> Result<DeviceInfo, Error> {
-        let info = tidied(self.description()?).map_err(|what| Error::new(Status::Internal, what))?;
+        let info =
+            tidied(self.description()?).map_err(|what| Error::new(Status::Internal, what))?;
         self.op.admit(&info.serial)?;
         Ok(info)
     }

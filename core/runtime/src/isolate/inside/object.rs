@@ -127,9 +127,7 @@ impl Object {
                 let (component, op) = (self.find(&named)?, self.borrow());
                 value(&check_exporter(&component, &op, &named.config)?)
             }
-            Call::Wants(named) => {
-                value(&exporter_wants(&*self.find(&named)?, &named.config)?)
-            }
+            Call::Wants(named) => value(&exporter_wants(&*self.find(&named)?, &named.config)?),
             Call::Preview(named) => {
                 let (component, op) = (self.find(&named)?, self.borrow());
                 let readings = self.input(body)?;
