@@ -194,6 +194,28 @@ fn slow_takes_its_virtual_time() {
     assert_eq!(host.elapsed_ms, 1500 * (2 * (7 + 20) + 2));
 }
 
+/// A host waits as long as it likes: no answer comes in an hour.
+#[test]
+fn a_disk_that_is_silent_takes_for_ever() {
+    let took = |host: &mut DiskHost| {
+        let before = host.elapsed_ms;
+        let command = [0x28, 0, 0, 0, 0, 3, 0, 0, 1, 0];
+        let mut block = [0; 512];
+        let answer = host.run(&command, glucopipe_emulator::ScsiTransfer::In(&mut block));
+        assert!(answer.is_ok());
+        host.elapsed_ms - before
+    };
+    let mut mute = DiskHost::open("verio?records=5&fault=mute");
+    assert!(took(&mut mute) >= 3_600_000);
+    let mut dead = DiskHost::open("verio?records=5&fault=dead:3");
+    let count = dead.ask(GENERAL, &[3, 0x27, 0]);
+    assert_eq!(count, Reply::Message(vec![3, 6, 5, 0]));
+    assert!(took(&mut dead) < 1_000);
+    let second = dead.write_block(GENERAL, &[]);
+    assert_eq!(second.unwrap().status, 0);
+    assert!(took(&mut dead) >= 3_600_000);
+}
+
 #[test]
 fn every_fault_is_in_these_tests() {
     let tested = [
@@ -201,8 +223,10 @@ fn every_fault_is_in_these_tests() {
         "count",
         "crc",
         "crc-forever",
+        "dead",
         "layout",
         "meal",
+        "mute",
         "odd",
         "refuse",
         "residue",

@@ -4,7 +4,7 @@
 //! # Layout
 //! - `job` finds out what is to be run, from the pipeline and from where we are.
 //! - `timing` says when, in the words of every scheduler.
-//! - `systemd`, `launchd`, `schtasks` and `cron` print: a [`Job`](job::Job) in, text out.
+//! - `systemd`, `launchd`, `schtasks` and `cron` print: a [`Job`] in, text out.
 
 mod cron;
 mod job;

@@ -38,8 +38,8 @@ const SESSIONS: u32 = 3;
 impl Journal {
     /// By the serial of each meter of a driver: the bytes of its newest readings, hexadecimal.
     ///
-    /// What the meter held below any of them is kept as well: readings are taken up to its latest complete
-    /// read only.
+    /// What the meter held below any of them is kept as well: a complete read brought them, or brought them
+    /// again just as they are.
     ///
     /// # Errors
     /// When the journal cannot be read.
@@ -47,8 +47,11 @@ impl Journal {
         let sessions = "SELECT session FROM sessions WHERE meter = ?1 AND new > 0 AND session <= \
                         (SELECT max(session) FROM sessions WHERE meter = ?1 AND complete) \
                         ORDER BY session DESC LIMIT ?2";
-        let newest = "SELECT lower(hex(raw)) FROM readings WHERE session = ? AND raw IS NOT NULL \
-                      ORDER BY position DESC LIMIT ?";
+        let newest = "SELECT lower(hex(raw)) FROM readings WHERE session = ?1 AND raw IS NOT NULL AND \
+                       (EXISTS (SELECT 1 FROM sessions WHERE session = ?1 AND complete) OR \
+                        (EXISTS (SELECT 1 FROM sessions WHERE session = last_session AND complete) AND \
+                         NOT EXISTS (SELECT 1 FROM conflicts WHERE reading = readings.reading))) \
+                      ORDER BY position DESC LIMIT ?2";
         self.read(|sqlite| {
             let mut meters = sqlite.prepare("SELECT serial, meter FROM meters WHERE driver = ?")?;
             let meters = meters.query_map([family], |row| Ok((row.get(0)?, row.get(1)?)))?;
@@ -125,9 +128,17 @@ mod tests {
         let known = home.journal.newest("verio").unwrap();
         assert_eq!(known["ABC123"].len(), 5);
         home.journal
-            .record(&part, &read(&part, &[(7, 41)]), &[])
+            .record(&part, &read(&part, &[(7, 41), (9, 41)]), &[])
             .unwrap();
         assert_eq!(home.journal.newest("verio").unwrap(), known);
+        // A complete read of other contents, as of a meter that was exchanged, says nothing of those before.
+        home.journal
+            .record(&whole, &read(&whole, &[(8, 41), (9, 42)]), &[])
+            .unwrap();
+        let mut known = home.journal.newest("verio").unwrap();
+        known.get_mut("ABC123").unwrap().sort();
+        let expected = [1, 2, 3, 4, 8].map(|counter| format!("42{counter:02x}"));
+        assert_eq!(known["ABC123"], expected);
         assert!(home.journal.newest("contour").unwrap().is_empty());
     }
 
