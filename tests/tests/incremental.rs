@@ -113,6 +113,40 @@ fn a_read_that_was_cut_off_ends_no_later_one() {
     }
 }
 
+/// What was set aside is looked at again by each run, until it can be read.
+#[test]
+fn records_set_aside_are_read_again() {
+    for odd in ["odd:1", "odd:3", "odd:50"] {
+        let workspace = workspace();
+        let (_, source) = run(&workspace, &["--set", &fault(odd)]);
+        assert_eq!(numbers(&source), [49, 49, 0, 50], "{odd}");
+        let (again, source) = run(&workspace, &["--set", &fault(odd)]);
+        assert_eq!((again.code, numbers(&source)), (0, [49, 0, 0, 50]), "{odd}");
+        let (healed, source) = run(&workspace, &[]);
+        let told = (healed.code, numbers(&source));
+        assert_eq!(told, (0, [50, 1, 0, 50]), "{odd}");
+        let (last, source) = run(&workspace, &[]);
+        assert_eq!((last.code, numbers(&source)), (0, [0, 0, 50, 50]), "{odd}");
+        let sheet = workspace.read("sheet.csv").expect("a sheet");
+        assert_eq!(sheet.lines().count(), 1 + 50, "{odd}");
+    }
+}
+
+/// One new record that cannot be read is no reason to serve nobody.
+#[test]
+fn a_new_record_that_is_set_aside_fails_no_run() {
+    let workspace = workspace();
+    run(&workspace, &[]);
+    let device = "sources.meter.device=virtual:verio-flex?records=50&fault=count:1+odd:1";
+    let (finished, source) = run(&workspace, &["--set", device]);
+    assert_eq!(
+        (finished.code, numbers(&source), &source["rejected"]),
+        (0, [0, 0, 50, 51], &1.into()),
+        "{}",
+        finished.stderr
+    );
+}
+
 /// Another meter with the same serial, as after a repair, has other records.
 #[test]
 fn records_of_another_meter_under_the_same_serial_are_read() {

@@ -236,7 +236,7 @@ typedef struct gp_link gp_link; /* an open connection to a device: opaque, host-
 #define GP_LINK_FILE 4u   /* bytes, read only, from the start */
 
 #define GP_IO_CLOSING 1u /* go on although cancelled, to leave the device in order; the host grants this for
-                          * 12 s in all, counted from its first use after the cancellation */
+                          * 12 s in all, counted from its first use after the cancellation; once used, links open too */
 
 #define GP_SCSI_NO_DATA 0u
 #define GP_SCSI_FROM_DEVICE 1u

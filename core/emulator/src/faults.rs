@@ -102,6 +102,8 @@ pub(crate) enum Fault {
     Meal(u8, u32),
     /// Request n is not processed.
     Refuse(u32),
+    /// At request n a test takes the place of the oldest record.
+    Replace(u32),
     /// Reading reply n transfers nothing once.
     Residue(u32),
     /// Error status in reply n once.
@@ -214,6 +216,7 @@ impl Fault {
             "prefix" => Self::Prefix(at()?),
             "pump" => Self::Pump,
             "refuse" => Self::Refuse(at()?),
+            "replace" => Self::Replace(at()?),
             "residue" => Self::Residue(at()?),
             "restart" => Self::Restart(at()?),
             "single-header" => Self::SingleHeader,
@@ -323,14 +326,14 @@ mod tests {
     fn says_when_a_fault_is_not_for_the_model() {
         let error = parse_verio("nak").unwrap_err();
         let text = "virtual meter `verio` has no fault `nak` (it has: check, count, crc, \
-                    crc-forever, dead, layout, meal, mute, odd, refuse, residue, slow, stall, status, unplug)";
+                    crc-forever, dead, layout, meal, mute, odd, refuse, replace, residue, slow, stall, status, unplug)";
         assert_eq!(error.to_string(), text);
         assert!(matches!(
             parse("crc"),
             Err(ScenarioError::NotForModel { .. })
         ));
         assert_eq!(faults_of("usb-stick"), []);
-        assert_eq!(faults_of("select-plus").len(), 15);
+        assert_eq!(faults_of("select-plus").len(), 16);
     }
 
     #[test]

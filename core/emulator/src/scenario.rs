@@ -183,7 +183,7 @@ impl Scenario {
                     ..record.truth
                 })
                 .collect(),
-            Family::Verio(model) => verio::records::generate(model, self)
+            Family::Verio(model) => verio::records::lasting(model, self)
                 .into_iter()
                 .filter(|record| record.odd.is_none())
                 .map(|record| record.truth)
@@ -205,7 +205,7 @@ impl Scenario {
                     })
                 })
                 .collect(),
-            Family::Verio(model) => verio::records::generate(model, self)
+            Family::Verio(model) => verio::records::lasting(model, self)
                 .into_iter()
                 .filter_map(|record| {
                     Some(SetAside {

@@ -187,6 +187,19 @@ fn odd_records_have_a_right_checksum_and_are_to_be_set_aside() {
 }
 
 #[test]
+fn replace_keeps_the_number_of_records() {
+    let (download, mut host) = run("replace:3");
+    assert_eq!(
+        (&download.records, download.restarts),
+        (&sent("replace:3"), 0)
+    );
+    assert_eq!(usize::from(host.count()), RECORDS);
+    let (before, _) = run("replace:90");
+    assert_eq!(before.records.len(), RECORDS);
+    assert_ne!(before.records, download.records);
+}
+
+#[test]
 fn slow_takes_its_virtual_time() {
     let (download, host) = run("slow:1500");
     assert_eq!(download.records.len(), RECORDS);
@@ -229,6 +242,7 @@ fn every_fault_is_in_these_tests() {
         "mute",
         "odd",
         "refuse",
+        "replace",
         "residue",
         "slow",
         "stall",

@@ -10,7 +10,7 @@ use glucopipe_sdk::{Error, Op, Result, Status};
 use crate::device::{self, CLOCK_RESOLUTION_S, normalised, required};
 use crate::download::VerioDownload;
 use crate::lifescan::epoch::Epoch;
-use crate::meter::Meter;
+use crate::meter::{Failure, Meter};
 use crate::protocol::command::{self, Command};
 use crate::protocol::record::is_unset;
 use crate::protocol::reply;
@@ -125,9 +125,9 @@ fn set_clock(op: &Op, meter: &mut Meter, seconds: u32) -> Result<()> {
             let error = Error::new(Status::Protocol, "the meter took the new time");
             Err(with(error, &shows(shown.value)))
         }
-        (Err(failure), Ok(shown)) => Err(with(failure.into_error(write), &shows(shown.value))),
-        (Err(failure), Err(_)) => Err(with(failure.into_error(write), unknown)),
-        (Ok(_), Err(failure)) => Err(with(failure.into_error(Command::ReadClock), unknown)),
+        (Err(failure), Ok(shown)) => Err(ended(failure, write, &shows(shown.value))),
+        (Err(failure), Err(_)) => Err(ended(failure, write, unknown)),
+        (Ok(_), Err(failure)) => Err(ended(failure, Command::ReadClock, unknown)),
     }
 }
 
@@ -145,15 +145,22 @@ fn erase(op: &Op, meter: &mut Meter) -> Result<()> {
             Err(Error::new(Status::Protocol, message))
         }
         (Err(failure), Ok(_)) => {
-            let error = failure.into_error(Command::MemoryErase);
-            Err(with(error, "the meter still holds records"))
+            let left = "the meter still holds records";
+            Err(ended(failure, Command::MemoryErase, left))
         }
-        (Err(failure), Err(_)) => {
-            let error = failure.into_error(Command::MemoryErase);
-            Err(with(error, unknown))
-        }
-        (Ok(_), Err(failure)) => Err(with(failure.into_error(Command::RecordCount), unknown)),
+        (Err(failure), Err(_)) => Err(ended(failure, Command::MemoryErase, unknown)),
+        (Ok(_), Err(failure)) => Err(ended(failure, Command::RecordCount, unknown)),
     }
+}
+
+/// How a change ended that was begun. A host that waits no longer is no host that stopped it in time.
+fn ended(failure: Failure, command: Command, state: &str) -> Error {
+    let error = failure.into_error(command);
+    let error = match error.status {
+        Status::Cancelled => Error::new(Status::Timeout, "the host waited no longer"),
+        _ => error,
+    };
+    with(error, state)
 }
 
 /// Adds to a message what became of the meter, unless it says so.

@@ -126,6 +126,34 @@ fn what_is_not_kept_is_not_erased() {
     );
 }
 
+/// A memory that is full holds as many records behind a test as before it.
+#[test]
+fn a_test_that_takes_the_place_of_another_is_not_erased_unread() {
+    let mut refused = 0;
+    for request in (1..80).step_by(3) {
+        let workspace = Workspace::new();
+        let device = format!("virtual:verio-flex?records=12&audit=audit&fault=replace:{request}");
+        let finished = erase(&workspace, &device, &["--yes"]);
+        let erased = workspace
+            .read("audit")
+            .is_some_and(|audit| audit.contains("erased"));
+        assert_eq!(finished.code == 0, erased, "{request}: {}", finished.stderr);
+        if !erased {
+            refused += 1;
+            let said = "nothing was changed in the meter";
+            assert!(
+                finished.stderr.contains(said),
+                "{request}: {}",
+                finished.stderr
+            );
+            continue;
+        }
+        let journal = Journal::open(&workspace.path().join("state/glucopipe/journal.db")).unwrap();
+        assert_eq!(journal.stats().unwrap().readings, 12, "{request}");
+    }
+    assert!(refused > 3, "{refused}");
+}
+
 /// No erase command is known for Contour meters, and none is guessed.
 #[test]
 fn a_contour_is_never_erased() {

@@ -42,6 +42,8 @@ const EXPECTED: &[(&str, Class)] = &[
     ("refuse:1", Nothing("GP0301")),
     ("status:1", Nothing("GP0301")),
     ("refuse:6", Recovered),
+    ("replace", Recovered),
+    ("replace:8", Recovered),
     ("residue", Recovered),
     ("residue:2", Recovered),
     ("slow", Recovered),

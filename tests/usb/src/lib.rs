@@ -5,6 +5,7 @@
 //! [`Nodes`] are what the kernel made of it, [`Program`] runs the program as some user, and
 //! [`truth`] tells what it must print.
 
+mod log;
 mod nodes;
 mod plug;
 mod program;

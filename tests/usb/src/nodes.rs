@@ -26,8 +26,13 @@ pub struct Nodes {
 }
 
 impl Nodes {
-    /// Looks a device up; `None` until all its interfaces have drivers and these have made their nodes.
-    pub(crate) fn find(device: &Path, interfaces: usize) -> Option<Self> {
+    /// Looks a device up; `None` until all its interfaces have drivers, these have made their nodes, and
+    /// `said` knows the words by which the kernel tells that it is done with a disk.
+    pub(crate) fn find(
+        device: &Path,
+        interfaces: usize,
+        said: impl Fn(&str) -> bool,
+    ) -> Option<Self> {
         let number = |name| {
             let text = fs::read_to_string(device.join(name)).ok()?;
             text.trim().parse::<u32>().ok()
@@ -52,6 +57,10 @@ impl Nodes {
                         nodes.sg.push(node(&below(&unit, &["scsi_generic", "*"]))?);
                         let disks = below(&unit, &["block", "*"]);
                         let size = fs::read_to_string(disks.first()?.join("size")).ok()?;
+                        // Before, the kernel goes on looking at the disk, as if nobody used it yet.
+                        let disk = name(disks.first()?);
+                        let attached = format!("sd {}: [{disk}] Attached SCSI", name(&unit));
+                        said(&attached).then_some(())?;
                         nodes
                             .block
                             .push(node(&disks).filter(|_| size.trim() != "0")?);

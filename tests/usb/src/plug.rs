@@ -12,6 +12,7 @@ use std::time::{Duration, Instant};
 
 use glucopipe_emulator::{Audit, UsbDevice, UsbipPort, parse};
 
+use crate::log::KernelLog;
 use crate::nodes::Nodes;
 
 /// The controller.
@@ -35,6 +36,7 @@ pub struct Plug {
     server: Option<JoinHandle<()>>,
     number: u8,
     interfaces: usize,
+    log: KernelLog,
 }
 
 struct Shared {
@@ -77,6 +79,7 @@ impl Plug {
     pub fn attach(device: UsbDevice) -> std::io::Result<Self> {
         let interfaces = device.interfaces();
         let (stream, cable) = UnixStream::pair()?;
+        let log = KernelLog::from_now()?;
         let number = take_port(&cable)?;
         let shared = Arc::new(Shared {
             port: Mutex::new(UsbipPort::new(device)),
@@ -92,6 +95,7 @@ impl Plug {
             server: Some(server),
             number,
             interfaces,
+            log,
         })
     }
 
@@ -100,7 +104,10 @@ impl Plug {
     /// # Panics
     /// When it takes too long.
     pub fn nodes(&self) -> Nodes {
-        look_for("nodes", || Nodes::find(&self.folder()?, self.interfaces))
+        let said = |words: &str| self.log.has(words);
+        look_for("nodes", || {
+            Nodes::find(&self.folder()?, self.interfaces, said)
+        })
     }
 
     /// What the device noticed so far.

@@ -217,6 +217,14 @@ pub(super) const FAULTS: &[(&[FamilyKind], KeyEntry)] = &[
     (
         VERIO,
         key(
+            "replace",
+            "12",
+            "at request n a test takes the place of the oldest record",
+        ),
+    ),
+    (
+        VERIO,
+        key(
             "residue",
             "8",
             "reading reply n transfers nothing though its status is good, once",

@@ -53,6 +53,8 @@ pub(crate) struct VerioMeter {
     records: Vec<Record>,
     /// That many of the newest are not stored yet.
     hidden: usize,
+    /// Of them, tests that will take the place of the oldest records.
+    replacing: usize,
     /// Records from this one on are erased.
     erased_from: usize,
     disk: Disk,
@@ -93,6 +95,7 @@ impl VerioMeter {
         Self {
             model,
             hidden: late(&scenario),
+            replacing: faults.count(|fault| matches!(fault, Fault::Replace(_))),
             erased_from: records.len(),
             records,
             disk: Disk::new(VENDOR, BLANK, LABEL, slow),
@@ -281,6 +284,11 @@ impl VerioMeter {
         if self.faults.take(Fault::Refuse(number)) {
             return None;
         }
+        if self.faults.take(Fault::Replace(number)) {
+            self.replacing = self.replacing.saturating_sub(1);
+            self.hidden = self.hidden.saturating_sub(1);
+            self.erased_from = self.erased_from.saturating_sub(1).max(self.hidden);
+        }
         let failed = self.faults.take(Fault::Status(number));
         let (mut status, data) = if failed && ask.changes() {
             (REFUSED, Vec::new())
@@ -341,7 +349,7 @@ impl VerioMeter {
             Ask::Count => {
                 if std::mem::replace(&mut self.counted, true) {
                     // The tests taken meanwhile.
-                    self.hidden = 0;
+                    self.hidden = self.replacing;
                 }
                 let count = u16::try_from(self.stored().len()).unwrap_or(u16::MAX);
                 count.to_le_bytes().to_vec()

@@ -86,6 +86,7 @@ const EVERYDAY: &[u8] = &[0, 0, 0, 1, 1, 2];
 pub(super) fn late(scenario: &Scenario) -> usize {
     let count = |fault: &Fault| match fault {
         Fault::Count(count) => usize::try_from(*count).unwrap_or(0),
+        Fault::Replace(_) => 1,
         _ => 0,
     };
     scenario.faults.iter().map(count).sum()
@@ -131,6 +132,15 @@ pub(crate) fn generate(model: &Model, scenario: &Scenario) -> Vec<Record> {
         let record = test.record(model, scenario, u32::from(index) + 1, inverse, counter);
         records.push(record);
     }
+    records
+}
+
+/// The records of a scenario that are stored in the end, newest first.
+pub(crate) fn lasting(model: &Model, scenario: &Scenario) -> Vec<Record> {
+    let mut records = generate(model, scenario);
+    let replaced = |fault: &&Fault| matches!(fault, Fault::Replace(_));
+    let replaced = scenario.faults.iter().filter(replaced).count();
+    records.truncate(records.len().saturating_sub(replaced));
     records
 }
 

@@ -6,10 +6,14 @@ use std::path::Path;
 #[cfg(target_os = "linux")]
 const MOUNTINFO: &str = "/proc/self/mountinfo";
 
-/// Where one of the volumes is mounted; `block` is their disk, `sdb`.
+/// Where one of the volumes is mounted; `block` is their disk, `sdb`. What cannot be known counts as mounted.
 #[cfg(target_os = "linux")]
 pub(super) fn mounted(block: &str, volumes: &[String]) -> Option<String> {
-    find(&std::fs::read_to_string(MOUNTINFO).ok()?, block, volumes)
+    match std::fs::read(MOUNTINFO) {
+        // Names of mount points need not be UTF-8.
+        Ok(list) => find(&String::from_utf8_lossy(&list), block, volumes),
+        Err(error) => Some(format!("a place unknown ({MOUNTINFO}: {error})")),
+    }
 }
 
 /// Other systems do not lend a disk whose volume is mounted.

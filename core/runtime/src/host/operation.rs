@@ -4,7 +4,7 @@ use std::ffi::{CStr, c_char, c_void};
 use std::mem::size_of;
 use std::ptr::{self, NonNull};
 use std::sync::Arc;
-use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 
 use glucopipe_abi as abi;
 use glucopipe_sdk::ffi::borrowed_text;
@@ -75,8 +75,12 @@ pub struct OperationSetup {
 pub(super) struct State {
     pub(super) setup: OperationSetup,
     pub(super) time: OperationTime,
-    /// When closing I/O began, as milliseconds of the operation plus one; 0 for not yet.
+    /// Closing I/O has begun.
+    closing: AtomicBool,
+    /// Since when closing I/O is granted although cancelled, as milliseconds of the operation plus one; 0 for not yet.
     closing_since: AtomicU64,
+    /// A link was refused because another program has the device.
+    pub(super) busy: AtomicBool,
     /// Exchanges over links, for the report.
     pub(super) exchanges: AtomicU64,
 }
@@ -87,10 +91,14 @@ const CLOSING_LIMIT_MS: u64 = 12_000;
 impl State {
     /// Whether I/O may go on.
     pub(super) fn may_go_on(&self, flags: u32) -> bool {
+        let closing = flags & abi::GP_IO_CLOSING != 0;
+        if closing {
+            self.closing.store(true, Ordering::SeqCst);
+        }
         if !self.setup.cancel.is_set() {
             return true;
         }
-        if flags & abi::GP_IO_CLOSING == 0 {
+        if !closing {
             return false;
         }
         let now = self.time.monotonic_ms() + 1;
@@ -99,6 +107,12 @@ impl State {
             .compare_exchange(0, now, Ordering::SeqCst, Ordering::SeqCst)
             .map_or_else(|since| since, |_| now);
         now.saturating_sub(since) < CLOSING_LIMIT_MS
+    }
+
+    /// Whether a link may be opened: in place of one that failed, also to leave a device in order.
+    pub(super) fn may_open(&self) -> bool {
+        let closing = self.closing.load(Ordering::SeqCst);
+        self.may_go_on(if closing { abi::GP_IO_CLOSING } else { 0 })
     }
 
     /// Logs a line of the host's own, for people who ask for more.
@@ -138,7 +152,9 @@ impl Operation {
         let state = State {
             setup,
             time,
+            closing: AtomicBool::new(false),
             closing_since: AtomicU64::new(0),
+            busy: AtomicBool::new(false),
             exchanges: AtomicU64::new(0),
         };
         let tables = Box::into_raw(Box::new(Tables {
@@ -181,6 +197,11 @@ impl Operation {
     /// Why it was cancelled, if it was.
     pub fn cancel(&self) -> &Cancel {
         &self.tables().state.setup.cancel
+    }
+
+    /// Whether another program had the device.
+    pub fn was_busy(&self) -> bool {
+        self.tables().state.busy.load(Ordering::SeqCst)
     }
 
     /// Its time.

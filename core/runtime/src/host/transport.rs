@@ -132,7 +132,10 @@ unsafe extern "C" fn open(
     // SAFETY: the plugin hands its operation and zeroed out-parameters.
     unsafe {
         serve(op, error, |state| {
-            check(state, 0)?;
+            let go_on = || state.may_open();
+            if !go_on() {
+                return Err(Error::cancelled());
+            }
             let kind = match kind {
                 abi::GP_LINK_HID => Kind::Hid,
                 abi::GP_LINK_SCSI => Kind::Scsi,
@@ -140,8 +143,10 @@ unsafe extern "C" fn open(
                 abi::GP_LINK_FILE => Kind::File,
                 _ => return Err(LinkError::Unsupported.into()),
             };
-            let go_on = || state.may_go_on(0);
-            let link = device(state)?.open(kind, &context(state, &go_on))?;
+            let link = device(state)?.open(kind, &context(state, &go_on));
+            let busy = matches!(link, Err(LinkError::Busy));
+            state.busy.fetch_or(busy, Ordering::SeqCst);
+            let link = link?;
             if let Some(route) = link.route() {
                 state.note(format!("the meter is reached by {route}"));
             }

@@ -39,7 +39,8 @@ impl Journal {
     /// By the serial of each meter of a driver: the bytes of its newest readings, hexadecimal.
     ///
     /// What the meter held below any of them is kept as well: a complete read brought them, or brought them
-    /// again just as they are.
+    /// again just as they are. A meter of which something was set aside since all of it was read last has none:
+    /// what was set aside is to be looked at again.
     ///
     /// # Errors
     /// When the journal cannot be read.
@@ -53,7 +54,12 @@ impl Journal {
                          NOT EXISTS (SELECT 1 FROM conflicts WHERE reading = readings.reading))) \
                       ORDER BY position DESC LIMIT ?2";
         self.read(|sqlite| {
-            let mut meters = sqlite.prepare("SELECT serial, meter FROM meters WHERE driver = ?")?;
+            let mut meters = sqlite.prepare(
+                "SELECT serial, meter FROM meters WHERE driver = ? AND NOT EXISTS \
+                 (SELECT 1 FROM set_aside WHERE meter = meters.meter AND last_session >= \
+                  (SELECT max(session) FROM sessions \
+                   WHERE meter = meters.meter AND whole AND complete))",
+            )?;
             let meters = meters.query_map([family], |row| Ok((row.get(0)?, row.get(1)?)))?;
             let (mut sessions, mut newest) = (sqlite.prepare(sessions)?, sqlite.prepare(newest)?);
             let mut known = BTreeMap::new();

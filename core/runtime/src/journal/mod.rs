@@ -34,6 +34,7 @@ use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use rusqlite::backup::Backup;
+use rusqlite::config::DbConfig;
 use rusqlite::{Connection, OpenFlags, OptionalExtension, Transaction, TransactionBehavior};
 
 pub use self::events::{Event, Noted};
@@ -122,6 +123,8 @@ impl Journal {
         let writing = || -> Result<(Connection, i32), Refusal> {
             let connection = Connection::open_with_flags(path, WRITING)?;
             connection.busy_timeout(PATIENCE)?;
+            // What a run left beside the file when it was killed stays there.
+            connection.set_db_config(DbConfig::SQLITE_DBCONFIG_NO_CKPT_ON_CLOSE, true)?;
             let version = whole(&connection)?;
             Ok((connection, version))
         };

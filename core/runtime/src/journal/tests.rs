@@ -453,12 +453,25 @@ fn looking_changes_nothing() {
         journal.stats().unwrap().readings
     };
     assert_eq!(readings(&path), 1, "while another one writes");
+    // What a run left that was killed.
+    let left = home.folder.path().join("left.db");
+    let beside = |path: &Path, end: &str| {
+        let mut name = path.to_owned().into_os_string();
+        name.push(end);
+        PathBuf::from(name)
+    };
+    for end in ["", "-wal"] {
+        std::fs::copy(beside(&path, end), beside(&left, end)).unwrap();
+    }
+    assert_eq!(readings(&left), 1);
+    for end in ["", "-wal"] {
+        let [kept, before] = [&left, &path].map(|path| std::fs::read(beside(path, end)).unwrap());
+        assert_eq!(kept, before, "{end}");
+    }
     drop(home.journal);
     let bytes = std::fs::read(&path).unwrap();
     // Memory that readers share cannot be made where a folder has its name, nor on a medium that is read only.
-    let mut beside = path.clone().into_os_string();
-    beside.push("-shm");
-    std::fs::create_dir(&beside).unwrap();
+    std::fs::create_dir(beside(&path, "-shm")).unwrap();
     assert_eq!(readings(&path), 1);
     assert_eq!(std::fs::read(&path).unwrap(), bytes);
     let old = home.folder.path().join("old.db");

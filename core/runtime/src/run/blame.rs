@@ -4,10 +4,10 @@ use glucopipe_sdk::{Error, Status};
 
 use crate::cancel::{Cancel, Reason};
 use crate::device::udev;
+use crate::host::Operation;
 use crate::isolate;
 use crate::plugin::Component;
 use crate::problem::{Code, Place, Problem};
-use crate::transport::link::BUSY;
 
 /// `EPERM`, `EACCES`, `ENOSPC` and `EDQUOT` of Linux; the first three are the same on macOS.
 const NOT_PERMITTED: i64 = 1;
@@ -97,7 +97,7 @@ pub fn interrupted(node: &str) -> Problem {
 pub fn driver_failed(
     component: &Component,
     error: &Error,
-    cancel: &Cancel,
+    op: &Operation,
     node: &str,
     label: &str,
     timeout_secs: u64,
@@ -105,12 +105,12 @@ pub fn driver_failed(
     if is_panic(error) {
         return broken(component, &error.message);
     }
-    let code = match (error.status, cancel.reason()) {
+    let code = match (error.status, op.cancel().reason()) {
         (Status::Cancelled, Some(Reason::Deadline)) => Code::TIMEOUT,
         (Status::Cancelled, _) => return interrupted(node),
         (Status::Internal, _) => return broken(component, &error.message),
         (Status::Timeout, _) => Code::TIMEOUT,
-        (Status::Access, _) if error.message == BUSY => Code::DEVICE_BUSY,
+        (Status::Access, _) if op.was_busy() => Code::DEVICE_BUSY,
         (Status::Access, _) => Code::DEVICE_ACCESS,
         (Status::NotFound, _) => Code::NO_METER,
         (Status::Lost, _) => Code::DEVICE_LOST,

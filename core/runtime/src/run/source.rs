@@ -89,9 +89,14 @@ impl SourceJob {
 
     /// Reads a meter that is open.
     pub fn read_open(&self, driver: &mut OpenDriver) -> SourceRead {
+        self.read_but(driver, self.query.as_ref())
+    }
+
+    /// Reads a meter that is open, but for what is known of it.
+    pub fn read_but(&self, driver: &mut OpenDriver, query: Option<&Query>) -> SourceRead {
         let started = Instant::now();
-        let mut read = match self.try_read(driver) {
-            Ok(read) => self.finish(read),
+        let mut read = match self.try_read(driver, query) {
+            Ok(read) => self.finish(read, query.is_some()),
             Err(problem) => self.failed(problem),
         };
         read.report.seconds = started.elapsed().as_secs_f64();
@@ -103,7 +108,7 @@ impl SourceJob {
         blame::driver_failed(
             &self.component,
             error,
-            self.op.cancel(),
+            &self.op,
             &self.name,
             &self.label,
             self.timeout_secs,
@@ -133,11 +138,15 @@ impl SourceJob {
         }
     }
 
-    fn try_read(&self, driver: &mut OpenDriver) -> Result<Finished, Problem> {
+    fn try_read(
+        &self,
+        driver: &mut OpenDriver,
+        query: Option<&Query>,
+    ) -> Result<Finished, Problem> {
         let blame = |error: Error| self.blame(&error);
         let broken = |what: String| blame::broken(&self.component, &what);
         let read_at_us = self.op.time().utc_us();
-        let mut stream = driver.read(self.query.as_ref()).map_err(blame)?;
+        let mut stream = driver.read(query).map_err(blame)?;
         let mut device = check_schema(&stream.schema()).map_err(broken)?;
         device.serial = normalise_serial(&device.serial);
         self.op.admit(&device.serial).map_err(blame)?;
@@ -196,7 +205,7 @@ impl SourceJob {
         })
     }
 
-    fn finish(&self, read: Finished) -> SourceRead {
+    fn finish(&self, read: Finished, asked: bool) -> SourceRead {
         let Finished {
             device,
             read_at_us,
@@ -217,10 +226,7 @@ impl SourceJob {
             self.op
                 .debug(format!("{exchanges} exchanges for {arrived} records"));
         }
-        let known = match &self.query {
-            Some(_) => report.known,
-            None => 0,
-        };
+        let known = if asked { report.known } else { 0 };
         // The driver's own word is not enough: the records are counted here as well.
         let there = arrived.saturating_add(known);
         if let Some(expected) = report.expected.filter(|expected| *expected > there)
@@ -230,7 +236,7 @@ impl SourceJob {
         }
         let complete = report.complete && reasons.is_empty();
         // Nothing but records set aside must not replace what is at the destination.
-        let usable = read > 0 || (complete && set_aside.is_empty());
+        let usable = read > 0 || known > 0 || (complete && set_aside.is_empty());
         let mut warnings = Vec::new();
         let mut failure = None;
         if complete && !usable {

@@ -176,7 +176,9 @@ unsafe extern "C" fn open(
     unsafe {
         let inner = inner_of(op);
         let mut state = inner.state();
+        let stopped = state.closing_calls == 0 && state.is_cancelled();
         let outcome = match &state.peer {
+            _ if stopped => Err(Error::cancelled()),
             None => Err(Error::new(Status::NotFound, "no device is attached")),
             Some((lent, _)) if lent.code() != kind => Err(Error::new(
                 Status::Unsupported,

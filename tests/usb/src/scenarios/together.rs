@@ -6,8 +6,8 @@ use glucopipe_usb_lane::{Nodes, Plug, Program, User};
 
 use super::{DUMP, Scenario, assert_clean, assert_whole, scenario};
 
-/// A meter that takes longer than another program waits.
-const SLOW: &str = "verio-flex?records=40&fault=slow:1000";
+/// A meter that takes longer than other programs wait.
+const SLOW: &str = "verio-flex?records=500&fault=slow:300";
 /// A meter, and the selectors by which two programs reach it.
 type Shared = (&'static str, fn(&Nodes) -> [String; 2]);
 
@@ -73,9 +73,10 @@ fn busy() {
     // looked at anew wants to be identified anew.
     let device = path(nodes.sg());
     // It is the meter's, not the user's: another user is kept away as well.
-    for user in [User::Person, User::Root] {
-        let arguments = ["dump", "--driver", "verio", "--device", &device];
-        assert_busy(&Program::of(user).run(&arguments));
+    let others = [User::Person, User::Root].map(Program::of);
+    let arguments = ["dump", "--driver", "verio", "--device", &device];
+    for other in others.each_ref().map(|other| other.start(&arguments)) {
+        assert_busy(&other.finish());
     }
     first.interrupt();
     assert_eq!(first.finish().code, 130);

@@ -17,18 +17,18 @@ fn plain() -> Job {
         name: "glucopipe".into(),
         pipeline: "pipeline".into(),
         program: "/usr/bin/glucopipe".into(),
-        arguments: vec!["run".into(), "/home/anna/meters/pipeline.toml".into()],
-        folder: "/home/anna/meters".into(),
+        arguments: vec!["run".into(), "/people/anna/meters/pipeline.toml".into()],
+        folder: "/people/anna/meters".into(),
         when: When::Every(60),
         writes: vec![
-            "/home/anna/.local/state/glucopipe".into(),
-            "/home/anna/meters/out".into(),
+            "/people/anna/.local/state/glucopipe".into(),
+            "/people/anna/meters/out".into(),
         ],
-        missing: vec!["/home/anna/meters/out".into()],
+        missing: vec!["/people/anna/meters/out".into()],
         credentials: vec!["night_token".into(), "study.key".into()],
         network: true,
         user: Some("anna".into()),
-        home: Some("/home/anna".into()),
+        home: Some("/people/anna".into()),
     }
 }
 

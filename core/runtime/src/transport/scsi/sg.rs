@@ -324,10 +324,14 @@ mod tests {
 
     #[test]
     fn a_disk_that_leaves_ends_the_wait() {
-        let (mut disk, kernel) = disk();
-        drop(kernel);
+        let (mut disk, mut kernel) = disk();
+        let leaving = thread::spawn(move || {
+            let mut request = [0; size_of::<Header>()];
+            kernel.read_exact(&mut request).unwrap();
+        });
         let lost = disk.command(&|| false, 5000, &[0; 6], ScsiData::None);
-        assert!(lost.is_err());
+        assert!(matches!(lost, Err(LinkError::Lost | LinkError::Io(_))));
+        leaving.join().unwrap();
     }
 
     #[test]

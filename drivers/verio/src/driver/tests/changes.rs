@@ -202,6 +202,54 @@ fn erase_whose_outcome_cannot_be_asked_says_so() {
     assert!(error.message.ends_with("is not known"), "{}", error.message);
 }
 
+/// A link that fails behind the change is opened again although the operation was cancelled.
+#[test]
+fn cancellation_keeps_no_change_from_being_looked_at() {
+    for (failures, known) in [(1, true), (usize::MAX, false)] {
+        for questions in 0..40 {
+            let (mut gone, mut left) = (false, failures);
+            let mut bench = Bench::new(Fake::new(3).with_plan(move |step| {
+                let fails = gone && left > 0;
+                gone |= step.writes(ERASE);
+                if fails {
+                    left -= 1;
+                    Act::Fail(Status::Io, false)
+                } else {
+                    Act::Right
+                }
+            }));
+            bench.host.cancel_after(questions);
+            let erased = bench.session.erase(SERIAL);
+            let taken = bench.fake().records.is_empty();
+            match erased {
+                Ok(()) => assert!(taken && known, "{questions}"),
+                Err(error) if taken => {
+                    assert!(!known, "{questions}: {error}");
+                    assert!(error.message.ends_with("is not known"), "{error}");
+                }
+                Err(error) => assert_eq!(error.status, Status::Cancelled, "{questions}"),
+            }
+        }
+    }
+}
+
+/// A host that waits no longer has not stopped a change in time.
+#[test]
+fn a_change_that_nobody_waits_for_is_not_known() {
+    let mut gone = false;
+    let mut bench = Bench::new(Fake::new(3).with_plan(move |step| {
+        gone |= step.writes(ERASE);
+        if gone {
+            Act::Fail(Status::Cancelled, true)
+        } else {
+            Act::Right
+        }
+    }));
+    let error = bench.session.erase(SERIAL).unwrap_err();
+    assert_eq!(error.status, Status::Timeout);
+    assert!(error.message.ends_with("is not known"), "{error}");
+}
+
 #[test]
 fn cancellation_comes_before_a_change_or_not_at_all() {
     for questions in 0..40 {
