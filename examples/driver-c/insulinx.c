@@ -59,17 +59,9 @@ static int numbers(const char* line, long* out, int most) {
   return 0;
 }
 
-/* Month, day, year of two digits, hour, minute as seconds since 1970; -1 if that is no time. A meter without
- * a time says 255. */
-static int64_t seconds(const long* at) {
-  static const int before[] = {0, 31, 59, 90, 120, 151, 181, 212, 243, 273, 304, 334, 365};
-  long month = at[0], day = at[1], year = at[2], leap;
-  if (month < 1 || month > 12 || year < 0 || year > 99) return -1;
-  leap = year % 4 == 0; /* so it is from 2000 to 2099 */
-  if (day < 1 || day > before[month] - before[month - 1] + (leap && month == 2)) return -1;
-  if (at[3] < 0 || at[3] > 23 || at[4] < 0 || at[4] > 59) return -1;
-  day += 10956 + year * 365 + (year + 3) / 4 + before[month - 1] + (leap && month > 2); /* 2000-01-01 is day 10957 */
-  return (int64_t)day * 86400 + at[3] * 3600 + at[4] * 60;
+/* Month, day, year of two digits, hour, minute; 0 if that is no time. A meter without a time says 255. */
+static int moment(const long* at, int64_t* us) {
+  return at[2] >= 0 && at[2] <= 99 && gph_civil(2000 + at[2], at[0], at[1], at[3], at[4], 0, us);
 }
 
 /* ---- talking to the meter ------------------------------------------------------------------------- */
@@ -123,6 +115,7 @@ static gp_status identify(gp_session* s, const gp_op* op, gph_text* json, gp_err
   static const char* const commands[] = {"$serlnum?\r\n", "$swver?\r\n", "$date?\r\n", "$time?\r\n"};
   const gp_time* clock = (const gp_time*)op->host->get_extension(op->host, GP_EXT_TIME);
   gph_text ready = {0}, lines[4] = {{0}};
+  int64_t us;
   long at[5];
   int i;
   gp_status status = send(s, op, INIT, "", error);
@@ -136,7 +129,7 @@ static gp_status identify(gp_session* s, const gp_op* op, gph_text* json, gp_err
     gph_quote(json, lines[0].data, strlen(lines[0].data));
     gph_puts(json, ", \"firmware\": ");
     gph_quote(json, lines[1].data, strlen(lines[1].data));
-    if (numbers(lines[2].data, at, 3) == 3 && numbers(lines[3].data, at + 3, 2) == 2 && seconds(at) >= 0) {
+    if (numbers(lines[2].data, at, 3) == 3 && numbers(lines[3].data, at + 3, 2) == 2 && moment(at, &us)) {
       gph_print(json, ", \"clock\": \"20%02ld-%02ld-%02ldT%02ld:%02ld:00\"", at[2], at[0], at[1], at[3], at[4]);
       gph_puts(json, ", \"clock_resolution_s\": 60");
       if (clock) gph_print(json, ", \"clock_read_us\": %lld", (long long)clock->utc_us(op));
@@ -152,19 +145,16 @@ static gp_status identify(gp_session* s, const gp_op* op, gph_text* json, gp_err
 /* Adds the reading of a line; NULL, or why there is none. */
 static const char* decode(const char* line, gph_readings* readings) {
   long field[FIELDS];
-  int64_t at;
   char key[96], value[16];
   gph_reading reading = {0};
   if (numbers(line, field, FIELDS) != FIELDS) return "not 16 numbers";
   if (field[0] != 0) return "a kind of record that is not known";
-  at = seconds(field + 2);
-  if (at < 0) return "the time is not a possible date and time";
+  if (!moment(field + 2, &reading.local_time)) return "the time is not a possible date and time";
   if (field[1] < 0 || field[13] < 0 || field[13] > MG_PER_DL_LIMIT) return "the value is not plausible";
   /* The meter numbers its records for life; the time guards against a counter that begins anew. */
   snprintf(key, sizeof key, "glucose|%ld|%ld,%ld,%ld,%ld,%ld", field[1], field[2], field[3], field[4], field[5],
            field[6]);
   snprintf(value, sizeof value, "%ld", field[13]);
-  reading.local_time = at * 1000000;
   reading.kind = "glucose";
   reading.value = (double)field[13];
   reading.unit = reading.raw_unit = "mg/dL"; /* whatever the display shows */
@@ -180,7 +170,7 @@ static const char* decode(const char* line, gph_readings* readings) {
 /* Takes a list apart, from its end: the meter sends the newest record first. */
 static gp_status decode_list(char* list, gph_readings* readings, gph_text* report, gp_error* error) {
   char *tail = list, *line = list, *end;
-  long expected = 0, found = 0, decoded = 0;
+  long expected = 0, found = 0;
   if (strcmp(list, "Log Empty\r\n") != 0) {
     while ((end = strstr(line, "\r\n")) != NULL) tail = line, line = end + 2;
     expected = strtol(tail, &end, 10);
@@ -188,26 +178,15 @@ static gp_status decode_list(char* list, gph_readings* readings, gph_text* repor
       return gph_fail(error, GP_E_PROTOCOL, "the list of records has a wrong checksum");
   }
   gph_free(report);
-  gph_puts(report, "{\"set_aside\": [");
   while (tail - list >= 2) {
     const char* wrong;
     tail[-2] = 0;
     for (line = tail - 2; line > list && !(line - list >= 2 && !memcmp(line - 2, "\r\n", 2)); line--) {}
     tail = line;
     found++;
-    wrong = decode(line, readings);
-    if (!wrong) {
-      decoded++;
-      continue;
-    }
-    gph_print(report, "%s{\"position\": %ld, \"reason\": \"%s\", \"raw\": \"",
-              found - decoded > 1 ? ", " : "", found, wrong);
-    gph_hex(report, line, strlen(line));
-    gph_puts(report, "\"}");
+    if ((wrong = decode(line, readings)) != NULL) gph_set_aside(report, found, wrong, line, strlen(line));
   }
-  gph_print(report, "], \"expected\": %ld, \"complete\": %s, \"reasons\": [%s]}", expected,
-            found == expected ? "true" : "false",
-            found == expected ? "" : "\"the meter sent another number of records than it said\"");
+  gph_report(report, expected, found == expected ? NULL : "the meter sent another number of records than it said");
   return GP_OK;
 }
 
@@ -259,13 +238,8 @@ static gp_status GP_CALL driver_read(gp_session* s, const gp_op* op, const char*
 }
 
 static gp_status GP_CALL driver_report(gp_session* s, const gp_op* op, gp_string* out, gp_error* error) {
-  gph_text copy = {0};
   (void)op;
-  gph_puts(&copy, s->taken && s->report.data
-                      ? s->report.data
-                      : "{\"complete\": false, \"reasons\": [\"the readings were not taken\"]}");
-  if (s->report.failed) copy.failed = 1;
-  return gph_give(&copy, out, error);
+  return gph_report_give(&s->report, s->taken, out, error);
 }
 
 static const gp_driver driver = {sizeof driver, 0,           NULL,        driver_open,   driver_close, driver_info,

@@ -1,7 +1,8 @@
 /* glucopipe_arrow.h: Arrow batches for plugins in C. SPDX-License-Identifier: MIT OR Apache-2.0
  *
  * A helper like glucopipe_text.h, not the contract. Three parts, for the three kinds of plugins:
- *   drivers     gph_readings_add collects readings, gph_readings_give hands them out as a stream
+ *   drivers     gph_readings_add collects readings, gph_readings_give hands them out as a stream; gph_civil
+ *               makes times, gph_set_aside, gph_report and gph_report_give make the report
  *   exporters   gph_open takes a stream over, gph_next gives batch after batch, gph_find a column by name
  *   transforms  gph_apply hands each batch to a function, gph_take keeps rows of it */
 #ifndef GLUCOPIPE_ARROW_H
@@ -318,6 +319,46 @@ GPH_API gp_status gph_readings_give(gph_readings* readings, const char* device, 
   out->release = gph_given_release;
   out->private_data = given;
   return GP_OK;
+}
+
+/* Civil time in microseconds since 1970: 1, or 0 when there is no such time in the years 1970 to 2199. */
+GPH_API int gph_civil(long year, long month, long day, long hour, long minute, long second, int64_t* out) {
+  static const int before[] = {0, 31, 59, 90, 120, 151, 181, 212, 243, 273, 304, 334, 365};
+  long leap = year % 4 == 0 && (year % 100 != 0 || year % 400 == 0), leaps, days;
+  if (year < 1970 || year > 2199 || month < 1 || month > 12) return 0;
+  if (day < 1 || day > before[month] - before[month - 1] + (leap && month == 2)) return 0;
+  if (hour < 0 || hour > 23 || minute < 0 || minute > 59 || second < 0 || second > 59) return 0;
+  leaps = (year - 1) / 4 - (year - 1) / 100 + (year - 1) / 400 - 477; /* from 1970 on, before this year */
+  days = (year - 1970) * 365 + leaps + before[month - 1] + (leap && month > 2) + day - 1;
+  *out = ((int64_t)days * 86400 + hour * 3600 + minute * 60 + second) * 1000000;
+  return 1;
+}
+
+/* Adds a record that is no reading to a report, which starts as {0}. Reasons are plain texts of the plugin. */
+GPH_API void gph_set_aside(gph_text* report, long position, const char* reason, const void* raw, size_t len) {
+  gph_puts(report, report->len ? ", " : "{\"set_aside\": [");
+  gph_print(report, "{\"position\": %ld, \"reason\": \"%s\", \"raw\": \"", position, reason);
+  gph_hex(report, raw, len);
+  gph_puts(report, "\"}");
+}
+
+/* Ends a report: how many records the meter said it holds, or -1, and why the read is not complete, or NULL. */
+GPH_API void gph_report(gph_text* report, long expected, const char* reason) {
+  gph_puts(report, report->len ? "]" : "{\"set_aside\": []");
+  if (expected >= 0) gph_print(report, ", \"expected\": %ld", expected);
+  gph_print(report, ", \"complete\": %s, \"reasons\": [", reason ? "false" : "true");
+  if (reason) gph_print(report, "\"%s\"", reason);
+  gph_puts(report, "]}");
+}
+
+/* gp_driver.read_report for such a report, which is kept; taken is that of gph_readings_give. */
+GPH_API gp_status gph_report_give(const gph_text* report, int taken, gp_string* out, gp_error* error) {
+  gph_text copy;
+  memset(&copy, 0, sizeof copy);
+  if (taken && report->data) gph_add(&copy, report->data, report->len);
+  else gph_report(&copy, -1, "the readings were not taken");
+  if (report->failed) copy.failed = 1;
+  return gph_give(&copy, out, error);
 }
 
 /* ---- exporters ------------------------------------------------------------------------------------ */

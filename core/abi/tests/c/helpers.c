@@ -314,6 +314,47 @@ static int files(const char* folder) {
   return 0;
 }
 
+static int reports(void) {
+  static const struct {
+    long at[6];
+    int64_t seconds;
+  } times[] = {{{1970, 1, 1, 0, 0, 0}, 0},
+               {{2000, 2, 29, 23, 59, 59}, 951868799},
+               {{2026, 5, 30, 18, 5, 0}, 1780164300},
+               {{2100, 3, 1, 0, 0, 0}, 4107542400},
+               {{2199, 12, 31, 0, 0, 0}, 7258032000}};
+  static const long none[][6] = {{1969, 12, 31, 0, 0, 0}, {2026, 13, 1, 0, 0, 0}, {2026, 0, 1, 0, 0, 0},
+                                 {2026, 2, 29, 0, 0, 0},  {2100, 2, 29, 0, 0, 0}, {2026, 4, 31, 0, 0, 0},
+                                 {2026, 1, 0, 0, 0, 0},   {2026, 1, 1, 24, 0, 0}, {2026, 1, 1, 0, 60, 0},
+                                 {2026, 1, 1, 0, 0, 60},  {2200, 1, 1, 0, 0, 0},  {2026, 1, 1, -1, 0, 0}};
+  gph_text report = empty();
+  gp_string given;
+  int64_t us;
+  size_t i;
+  for (i = 0; i < sizeof times / sizeof *times; i++) {
+    const long* at = times[i].at;
+    CHECK(gph_civil(at[0], at[1], at[2], at[3], at[4], at[5], &us) && us == times[i].seconds * 1000000);
+  }
+  for (i = 0; i < sizeof none / sizeof *none; i++) {
+    const long* at = none[i];
+    CHECK(!gph_civil(at[0], at[1], at[2], at[3], at[4], at[5], &us));
+  }
+  memset(&given, 0, sizeof given);
+  CHECK(gph_report_give(&report, 1, &given, NULL) == GP_OK);
+  CHECK(!strcmp(given.data, "{\"set_aside\": [], \"complete\": false, \"reasons\": [\"the readings were not taken\"]}"));
+  given.release(&given);
+  gph_set_aside(&report, 1, "odd", "\x01\xff", 2);
+  gph_set_aside(&report, 4, "odd too", "", 0);
+  gph_report(&report, 5, NULL);
+  CHECK(gph_report_give(&report, 1, &given, NULL) == GP_OK);
+  CHECK(!strcmp(given.data, "{\"set_aside\": [{\"position\": 1, \"reason\": \"odd\", \"raw\": \"01ff\"}, "
+                            "{\"position\": 4, \"reason\": \"odd too\", \"raw\": \"\"}], \"expected\": 5, "
+                            "\"complete\": true, \"reasons\": []}"));
+  given.release(&given);
+  gph_free(&report);
+  return 0;
+}
+
 int main(int count, char** arguments) {
-  return count != 2 || texts() || errors() || config() || batches() || files(arguments[1]);
+  return count != 2 || texts() || errors() || config() || batches() || reports() || files(arguments[1]);
 }

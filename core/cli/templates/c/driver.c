@@ -74,10 +74,9 @@ static gp_status identify(gp_session* s, const gp_op* op, gph_text* json, gp_err
 static gp_status read_all(gp_session* s, const gp_op* op, gph_readings* readings, gp_error* error) {
   uint8_t answer[REPORT_LIMIT];
   size_t len;
-  unsigned number, aside = 0;
+  unsigned number;
   gp_status status;
   gph_free(&s->report);
-  gph_puts(&s->report, "{\"set_aside\": [");
   for (number = 1; number <= LAST_RECORD; number++) {
     const char* wrong;
     status = ask(s, op, (uint8_t)number, answer, &len, error);
@@ -85,12 +84,9 @@ static gp_status read_all(gp_session* s, const gp_op* op, gph_readings* readings
     if (len == 1 && answer[0] == NO_MORE) break;
     op->progress(op, number, 0, "reading records");
     wrong = decode(answer, len, readings);
-    if (!wrong) continue;
-    gph_print(&s->report, "%s{\"position\": %u, \"reason\": \"%s\", \"raw\": \"", aside++ ? ", " : "", number, wrong);
-    gph_hex(&s->report, answer, len);
-    gph_puts(&s->report, "\"}");
+    if (wrong) gph_set_aside(&s->report, (long)number, wrong, answer, len);
   }
-  gph_puts(&s->report, "], \"complete\": true}");
+  gph_report(&s->report, -1, NULL);
   return GP_OK;
 }
 
@@ -140,13 +136,8 @@ static gp_status GP_CALL driver_read(gp_session* s, const gp_op* op, const char*
 }
 
 static gp_status GP_CALL driver_report(gp_session* s, const gp_op* op, gp_string* out, gp_error* error) {
-  gph_text copy = {0};
   (void)op;
-  gph_puts(&copy, s->taken && s->report.data
-                      ? s->report.data
-                      : "{\"complete\": false, \"reasons\": [\"the readings were not taken\"]}");
-  if (s->report.failed) copy.failed = 1;
-  return gph_give(&copy, out, error);
+  return gph_report_give(&s->report, s->taken, out, error);
 }
 
 /* NULL is what the driver cannot do; `lacks` below tells people why. */
