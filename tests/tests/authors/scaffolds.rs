@@ -5,13 +5,13 @@ use std::io::ErrorKind;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
-use glucopipe_tests::{Finished, Workspace};
+use glucopipe_tests::{Finished, Running, Workspace};
 use serde_json::Value;
 
 use super::{cargo, column, run, succeed};
 use crate::support::{shown, tree};
 
-/// Begins a plugin and builds it; gives its folder, and that of the library.
+/// Begins a plugin, builds it, and holds it against the contract; gives its folder, and that of the library.
 fn begun(workspace: &Workspace, kind: &str, language: &str) -> (PathBuf, PathBuf) {
     let name = format!("two-{kind}");
     let finished = workspace.run(&["plugins", "new", kind, &name, "--lang", language, "--json"]);
@@ -24,7 +24,14 @@ fn begun(workspace: &Workspace, kind: &str, language: &str) -> (PathBuf, PathBuf
         _ => make(&folder, &library),
     };
     // Other plugins may lie in the folder it was built in.
-    fs::copy(built.join(&library), workspace.plugins().join(&library)).expect("the library");
+    let library = workspace.plugins().join(&library);
+    fs::copy(built.join(library.file_name().expect("a name")), &library).expect("the library");
+    let mut arguments = vec!["plugins", "check", library.to_str().expect("UTF-8")];
+    if kind == "driver" {
+        arguments.extend(["--device", "replay:session.transcript"]);
+    }
+    let checked = Running::start(workspace.command(&arguments).current_dir(&folder)).finish();
+    assert_eq!(checked.code, 0, "{}{}", checked.stdout, checked.stderr);
     (folder, workspace.plugins())
 }
 
