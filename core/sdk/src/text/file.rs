@@ -93,8 +93,8 @@ pub struct TextFile<L> {
     mode: Mode,
     layout: L,
     state: State,
-    /// The file as it was when it was read.
-    read: Option<Stamp>,
+    /// What was there when the earlier file was looked for; `None` when it was not looked for.
+    looked: Option<Option<Stamp>>,
     /// Transforms leave out all that is known.
     emptied: bool,
     /// Only count.
@@ -137,7 +137,7 @@ impl<L: Layout> TextFile<L> {
             mode,
             layout,
             state: State::Fresh,
-            read: None,
+            looked: None,
             emptied: false,
             dry: false,
             offered: 0,
@@ -228,7 +228,7 @@ impl<L: Layout> TextFile<L> {
             Some(file) => file,
             None => {
                 self.check()?;
-                self.read = Stamp::of(&self.path);
+                self.looked = Some(Stamp::of(&self.path));
                 File::open(&self.path)
             }
         };
@@ -379,7 +379,11 @@ impl<L: Layout> TextFile<L> {
             Some(out) => out,
             None => self.begin(None)?,
         };
-        if self.read.is_some() && self.read != Stamp::of(&self.path) {
+        if self
+            .looked
+            .as_ref()
+            .is_some_and(|was| *was != Stamp::of(&self.path))
+        {
             let message = format!(
                 "{} file `{}` was changed by another program in the meantime",
                 L::NAME,

@@ -294,6 +294,25 @@ fn a_file_that_somebody_changed_meanwhile_is_not_written_over() {
 }
 
 #[test]
+fn a_file_that_somebody_made_meanwhile_is_not_written_over() {
+    for mode in [Mode::Append, Mode::Merge] {
+        let home = tempfile::tempdir().unwrap();
+        let path = file(&home, None);
+        let host = TestHost::new();
+        let mut sink = TextFile::new(path.clone(), mode, Lines).unwrap();
+        sink.write(&host.op(), feed([Ok(batch(&[D]))]).as_mut())
+            .unwrap();
+        fs::write(&path, "made meanwhile").unwrap();
+        let error = sink.commit(&host.op()).unwrap_err();
+        assert!(
+            error.retryable && error.message.contains("was changed"),
+            "{error}"
+        );
+        assert_eq!(fs::read_to_string(&path).unwrap(), "made meanwhile");
+    }
+}
+
+#[test]
 fn a_preview_of_a_merge_says_what_would_come() {
     let home = tempfile::tempdir().unwrap();
     let path = file(&home, Some(&["a 1 k1 old"]));
