@@ -224,10 +224,11 @@ fn a_scheduled_run_is_the_run_of_this_shell() {
 /// The folders of targets and of the journal, and no others, can be written; what is missing is named.
 #[test]
 fn a_unit_may_write_where_the_pipeline_does() {
+    let pipeline = PIPELINE.replace("\"lake\"", "\"lakes/mine\"");
     let workspace = with(&format!(
-        "{PIPELINE}\n[journal]\npath = \"kept/journal.db\"\n"
+        "{pipeline}\n[journal]\npath = \"kept/journal.db\"\n"
     ));
-    fs::create_dir(workspace.path().join("lake")).expect("a folder");
+    fs::create_dir_all(workspace.path().join("lakes/mine")).expect("a folder");
     let finished = workspace.run(&["schedule", "systemd", "--only", "service"]);
     let home = workspace.path().display().to_string();
     let writes: Vec<&str> = finished
@@ -235,7 +236,8 @@ fn a_unit_may_write_where_the_pipeline_does() {
         .lines()
         .filter_map(|line| line.strip_prefix("ReadWritePaths="))
         .collect();
-    let expected = ["kept", "lake", "out"].map(|name| format!("{home}/{name}"));
+    // A data set is prepared beside its folder.
+    let expected = ["kept", "lakes", "out"].map(|name| format!("{home}/{name}"));
     assert_eq!(writes, expected);
     let missing = format!("mkdir -p -m 700 {home}/kept {home}/out");
     assert!(finished.stderr.contains(&missing), "{}", finished.stderr);

@@ -250,13 +250,11 @@ fn path_of(options: &Map<String, Value>) -> Option<&str> {
     path.filter(|path| !matches!(*path, "" | "-"))
 }
 
-/// The folder that is written into for a target: a data set itself, else the folder of the file.
+/// The folder that is written into for a target: the one around it, in which a file is replaced and a data set is
+/// prepared.
 fn written(target: &Path) -> PathBuf {
     let real = target.canonicalize();
     let target = real.as_deref().unwrap_or(target);
-    if target.is_dir() {
-        return target.to_owned();
-    }
     target.parent().unwrap_or(target).to_owned()
 }
 
