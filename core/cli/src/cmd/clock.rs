@@ -8,7 +8,8 @@ use glucopipe_runtime::run::change::{Change, When};
 use glucopipe_runtime::run::query::{MeterInfo, query_clock};
 use serde_json::{Value, json};
 
-use super::change::{Kept, confirm, exit_of};
+use super::change::{Kept, exit_of};
+use super::confirm::{About, confirm};
 use super::{Done, misused};
 use crate::args::{Clock, ClockAction, SetClock};
 use crate::context::{Context, selector};
@@ -75,7 +76,7 @@ fn set_clock(
         meter.label,
         meter.device.clock.map_or("nothing".to_owned(), iso)
     );
-    if let Some(exit) = confirm(context, set.yes, &question, "yes") {
+    if let Some(exit) = confirm(context, About::Meter, set.yes, &question, "yes") {
         return Ok(exit);
     }
     let kept = Kept::open(set.journal.as_deref())?;

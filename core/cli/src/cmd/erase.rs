@@ -4,7 +4,8 @@ use glucopipe_runtime::device::Selector;
 use glucopipe_runtime::run::change::Change;
 use serde_json::json;
 
-use super::change::{Kept, confirm, exit_of};
+use super::change::{Kept, exit_of};
+use super::confirm::{About, confirm};
 use super::{Done, misused};
 use crate::args::Erase;
 use crate::context::{Context, selector};
@@ -28,7 +29,7 @@ pub(super) fn erase(context: &Context, args: &Erase) -> Done {
         "All readings in the meter {} will be destroyed, once the journal holds them.",
         args.serial
     );
-    if let Some(exit) = confirm(context, args.yes, &question, "erase") {
+    if let Some(exit) = confirm(context, About::Meter, args.yes, &question, "erase") {
         return Ok(exit);
     }
     let registry = context.registry(&[]);

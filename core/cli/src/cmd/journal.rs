@@ -1,12 +1,12 @@
 //! `glucopipe journal`.
 
-use std::io::{IsTerminal, stdin};
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use glucopipe_runtime::journal::{Journal, Prunable, SinkStats, Stats, Turn, Upkept};
 use glucopipe_runtime::problem::{Code, Problem};
 
+use super::confirm::{About, confirm};
 use super::run::default_journal;
 use super::{Done, misused};
 use crate::args::{self, JournalFile, JournalForget, JournalPrune, JournalStats};
@@ -159,17 +159,18 @@ fn prune(context: &Context, args: &JournalPrune) -> Done {
         context.output.note("nothing to delete");
         return Ok(Exit::Done);
     }
-    let question = |readings: u64| {
+    let refused = |readings: u64| {
         let what = count(readings, "reading");
-        format!("delete {what} from before {} for ever?", args.before)
+        let question = format!("Delete {what} from before {} for ever?", args.before);
+        confirm(context, About::Journal, args.yes, &question, "delete")
     };
-    if let Some(exit) = refused(context, args.yes, &question(readings)) {
+    if let Some(exit) = refused(readings) {
         return Ok(exit);
     }
     let _turn = turn(context, &journal)?;
     let more = journal.prunable(before)?.readings;
     if more > readings
-        && let Some(exit) = refused(context, args.yes, &question(more))
+        && let Some(exit) = refused(more)
     {
         return Ok(exit);
     }
@@ -203,11 +204,11 @@ fn forget(context: &Context, args: &JournalForget) -> Done {
         return Ok(misused(context, &problem));
     };
     let question = format!(
-        "forget `{}` of {}, with what it has acknowledged ({}) and what waits for it ({})? A pipeline that still \
+        "Forget `{}` of {}, with what it has acknowledged ({}) and what waits for it ({})? A pipeline that still \
          has it offers it everything again.",
         sink.name, sink.pipeline, sink.acknowledged, sink.pending
     );
-    if let Some(exit) = refused(context, args.yes, &question) {
+    if let Some(exit) = confirm(context, About::Journal, args.yes, &question, "yes") {
         return Ok(exit);
     }
     let _turn = turn(context, &journal)?;
@@ -224,34 +225,4 @@ fn turn(context: &Context, journal: &Journal) -> Result<Turn, Problem> {
         let line = "waiting until another glucopipe has delivered";
         context.output.note(line);
     })
-}
-
-/// Asks, unless that was answered already. `Some` is what the command ends with instead.
-fn refused(context: &Context, said: bool, question: &str) -> Option<Exit> {
-    if said {
-        return None;
-    }
-    match asked(context, question) {
-        Ok(true) => None,
-        Ok(false) => {
-            context.output.note("nothing was deleted");
-            Some(Exit::Done)
-        }
-        Err(problem) => Some(misused(context, &problem)),
-    }
-}
-
-/// Asks at the terminal.
-fn asked(context: &Context, question: &str) -> Result<bool, Problem> {
-    if !stdin().is_terminal() {
-        let title = "nobody is there to be asked";
-        return Err(Problem::error(Code::CONFIG_MISSING_KEY, title)
-            .cause(question.to_owned())
-            .kept("nothing was deleted")
-            .hint("`--yes` answers it"));
-    }
-    context.output.note(&format!("{question} [y/N]"));
-    let mut answer = String::new();
-    let read = stdin().read_line(&mut answer);
-    Ok(read.is_ok() && matches!(answer.trim(), "y" | "Y" | "yes"))
 }

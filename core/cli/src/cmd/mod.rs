@@ -4,6 +4,7 @@ mod change;
 mod check;
 mod clock;
 mod compact;
+mod confirm;
 mod devices;
 mod doctor;
 mod dump;
