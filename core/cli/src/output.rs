@@ -64,17 +64,23 @@ impl Output {
         note_failure(written)
     }
 
-    /// Copies data, as [`Output::data`].
-    pub(crate) fn copy(&self, data: &mut impl io::Read) {
+    /// Copies data.
+    ///
+    /// # Errors
+    /// When it could not be printed; not when nobody reads it any more.
+    pub(crate) fn copy(&self, data: &mut impl io::Read) -> Result<(), Problem> {
         let mut out = io::stdout().lock();
-        note_failure(io::copy(data, &mut out).and_then(|_| out.flush()));
+        match io::copy(data, &mut out).and_then(|_| out.flush()) {
+            Err(error) if error.kind() != io::ErrorKind::BrokenPipe => {
+                Err(not_printed(&error.to_string()))
+            }
+            _ => Ok(()),
+        }
     }
 
     /// Why data could not be printed, if so.
     pub(crate) fn data_problem(&self) -> Option<Problem> {
-        let cause = FAILURE.get()?;
-        let title = "cannot write to standard output";
-        Some(Problem::error(Code::SINK_WRITE, title).cause(cause.clone()))
+        FAILURE.get().map(|cause| not_printed(cause))
     }
 
     /// Prints one JSON document.
@@ -130,6 +136,11 @@ impl Output {
             .collect();
         self.data(&text)
     }
+}
+
+fn not_printed(cause: &str) -> Problem {
+    let title = "cannot write to standard output";
+    Problem::error(Code::SINK_WRITE, title).cause(cause.to_owned())
 }
 
 /// Why standard output failed, the first time it did.

@@ -16,7 +16,7 @@ use glucopipe_runtime::run::report::{Outcome, RunReport, SinkReport, SourceStatu
 
 use tempfile::NamedTempFile;
 
-use super::printed::Printed;
+use super::printed::{Printed, may_print};
 use super::{Done, misused};
 use crate::args::{Pipeline, Run};
 use crate::context::Context;
@@ -60,13 +60,19 @@ pub(super) fn open(context: &Context, args: &Pipeline) -> Result<Opened, Problem
     })
 }
 
+/// Makes a plan, unless the configuration has problems.
+pub(super) fn planned(context: &Context, opened: &mut Opened) -> Option<Plan> {
+    let finder = context.finder(&opened.registry);
+    let planned = plan(&mut opened.loaded, &opened.registry, &finder);
+    planned.filter(|plan| may_print(plan, &mut opened.loaded))
+}
+
 /// Makes a plan; prints all problems of the configuration.
 ///
 /// # Errors
 /// The exit code when there is no plan.
 pub(super) fn plan_or_report(context: &Context, opened: &mut Opened) -> Result<Plan, Exit> {
-    let finder = context.finder(&opened.registry);
-    let planned = plan(&mut opened.loaded, &opened.registry, &finder);
+    let planned = planned(context, opened);
     for problem in opened.loaded.problems() {
         context.output.problem(problem);
     }

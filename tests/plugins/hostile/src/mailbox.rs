@@ -23,6 +23,7 @@ use glucopipe_sdk::{Error, Op, Result, Status, abi};
 #[schemars(crate = "glucopipe_sdk::schemars")]
 struct Config {
     /// The file.
+    #[schemars(extend("format" = "output-file"))]
     path: PathBuf,
     /// What it is called by its owner.
     label: Option<String>,
