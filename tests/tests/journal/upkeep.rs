@@ -179,6 +179,26 @@ fn a_prune_deletes_what_nobody_needs() {
     assert_eq!(home.sheet_ids().len(), 60);
 }
 
+/// The journal of the pipeline here is meant where none is named, and another one is named as the command does it.
+#[test]
+fn the_journal_of_the_pipeline_here_is_meant() {
+    let home = Home::new();
+    home.pipeline(METER, "[journal]\npath = \"kept.db\"\n");
+    assert_eq!(home.run(&["run"]).code, 0);
+    let stats = home.run(&["journal", "stats"]);
+    assert!(stats.stdout.starts_with("20 readings"), "{}", stats.stdout);
+    assert!(!home.workspace.path().join("state").exists());
+    let foreign = home.run(&["journal", "stats", "--path", "pipeline.toml"]);
+    assert_eq!(foreign.code, 6, "{}", foreign.stderr);
+    assert!(
+        foreign.stderr.contains("name another file, with `--path`"),
+        "{}",
+        foreign.stderr
+    );
+    home.workspace.write("pipeline.toml", "[sources.meter\n");
+    assert_eq!(home.run(&["journal", "stats"]).code, 3);
+}
+
 /// A question is seen by whoever wants no other words, and no, nothing and Ctrl-C are answers as they are to others.
 #[test]
 fn only_a_yes_changes_the_journal() {

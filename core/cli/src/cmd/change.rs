@@ -8,7 +8,7 @@ use glucopipe_runtime::problem::{Code, Place, Problem};
 use glucopipe_runtime::run::change::{Changed, Keeper, record_keys};
 use glucopipe_runtime::run::source::SourceRead;
 
-use super::run::journal_here;
+use super::place::journal_here;
 use crate::context::Context;
 use crate::exit::Exit;
 use crate::output::count;
@@ -24,10 +24,7 @@ impl Kept {
     /// When there is none and none can be made, or the pipeline here does not say which one it is.
     pub(super) fn open(named: Option<&Path>) -> Result<Self, Problem> {
         let kept = |problem: Problem| problem.kept("nothing was changed in the meter");
-        let path = match named {
-            Some(path) => path.to_owned(),
-            None => journal_here().map_err(kept)?,
-        };
+        let path = journal_here(named).map_err(kept)?;
         Journal::open(&path)?;
         Ok(Self(path))
     }

@@ -10,7 +10,7 @@ use glucopipe_runtime::problem::{Code, Problem};
 use glucopipe_runtime::render::escape;
 
 use super::Done;
-use super::run::journal_here;
+use super::place::{IN_PIPELINE, journal_here, with_way_out};
 use crate::args::Doctor;
 use crate::context::Context;
 use crate::exit::Exit;
@@ -75,11 +75,11 @@ pub(super) fn doctor(context: &Context, args: &Doctor) -> Done {
 
 /// Looks at the journal of the pipeline here, else the user's, and changes nothing; false when something is wrong.
 fn journal(context: &Context) -> bool {
-    let found = journal_here().and_then(|path| Ok((Journal::look(&path)?, path)));
+    let found = journal_here(None).and_then(|path| Ok((Journal::look(&path)?, path)));
     let (journal, path) = match found {
         Ok(found) => found,
         Err(problem) => {
-            context.output.problem(&problem);
+            context.output.problem(&with_way_out(problem, IN_PIPELINE));
             return false;
         }
     };

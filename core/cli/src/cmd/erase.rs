@@ -25,6 +25,7 @@ pub(super) fn erase(context: &Context, args: &Erase) -> Done {
         Ok(setup) => setup,
         Err(problem) => return Ok(misused(context, &problem)),
     };
+    let kept = Kept::open(args.journal.as_deref())?;
     let question = format!(
         "All readings in the meter {} will be destroyed, once the journal holds them.",
         args.serial
@@ -41,7 +42,6 @@ pub(super) fn erase(context: &Context, args: &Erase) -> Done {
         setup: &setup,
         serial: &args.serial,
     };
-    let kept = Kept::open(args.journal.as_deref())?;
     let changed = change.erase(kept.keeper(context))?;
     for warning in &changed.warnings {
         context.output.problem(warning);

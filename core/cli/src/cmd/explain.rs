@@ -10,9 +10,8 @@ use glucopipe_runtime::run::trace::{Effect, Step, trace};
 use serde_json::{Value, json};
 
 use super::Done;
-use super::run::{
-    default_journal, journal_path, open, pipeline_file, pipeline_here, plan_or_report,
-};
+use super::place::{default_journal, journal_path, pipeline_file, pipeline_here};
+use super::run::{open, plan_or_report};
 use crate::args::{Explain, Pipeline};
 use crate::context::Context;
 use crate::exit::Exit;

@@ -1,13 +1,13 @@
 //! `glucopipe journal`.
 
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::time::Duration;
 
 use glucopipe_runtime::journal::{Journal, Prunable, SinkStats, Stats, Turn, Upkept};
 use glucopipe_runtime::problem::{Code, Problem};
 
 use super::confirm::{About, confirm};
-use super::run::default_journal;
+use super::place::journal_here;
 use super::{Done, misused};
 use crate::args::{self, JournalFile, JournalForget, JournalPrune, JournalStats};
 use crate::context::Context;
@@ -44,7 +44,7 @@ fn told(
     file: &JournalFile,
     open: impl FnOnce(&Path) -> Result<Option<Journal>, Problem>,
 ) -> Result<Option<Journal>, Problem> {
-    let path = path(file)?;
+    let path = journal_here(file.path.as_deref())?;
     let journal = open(&path)?;
     if journal.is_none() {
         let place = path.display();
@@ -53,10 +53,6 @@ fn told(
         ));
     }
     Ok(journal)
-}
-
-fn path(file: &JournalFile) -> Result<PathBuf, Problem> {
-    file.path.clone().map_or_else(default_journal, Ok)
 }
 
 fn stats(context: &Context, args: &JournalStats) -> Done {
@@ -134,7 +130,10 @@ fn verify(context: &Context, args: &JournalStats) -> Done {
     if found.findings.is_empty() {
         return Ok(Exit::Done);
     }
-    let title = format!("the journal `{}` is damaged", path(&args.file)?.display());
+    let title = format!(
+        "the journal `{}` is damaged",
+        journal_here(args.file.path.as_deref())?.display()
+    );
     let problem = Problem::error(Code::JOURNAL_DAMAGED, title);
     let problem = found
         .findings

@@ -16,12 +16,11 @@ const KEPT: &str = "what was journalled before is intact";
 pub(super) fn unopened(path: &Path, refusal: &Refusal) -> Problem {
     let shown = path.display();
     let title = format!("cannot open the journal `{shown}`");
-    let elsewhere = "name another file, with `path` in [journal]";
     match refusal {
         Refusal::Foreign => Problem::error(Code::JOURNAL_OPEN, title)
             .cause("it is not a journal of glucopipe")
             .kept("it was not changed")
-            .hint(elsewhere),
+            .hint("move it away"),
         Refusal::Empty => {
             let title = format!("the journal `{shown}` is damaged");
             Problem::error(Code::JOURNAL_DAMAGED, title)
@@ -47,7 +46,7 @@ pub(super) fn unreachable(path: &Path, error: &io::Error) -> Problem {
     let title = format!("cannot open the journal `{}`", path.display());
     Problem::error(Code::JOURNAL_OPEN, title)
         .cause(error.to_string())
-        .hint("make its folder writable, or name another file, with `path` in [journal]")
+        .hint("make its folder writable")
 }
 
 /// A step failed on an open journal; `what` follows `cannot`.

@@ -8,7 +8,7 @@ use glucopipe_runtime::journal::default_path;
 use glucopipe_runtime::problem::{Code, Problem};
 use serde_json::{Map, Value};
 
-use super::super::run::default_journal;
+use super::super::place::default_journal;
 use super::timing::When;
 use super::unwritable;
 use crate::args::{Schedule, Scheduler};
