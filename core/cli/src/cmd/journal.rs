@@ -3,7 +3,7 @@
 use std::path::Path;
 use std::time::Duration;
 
-use glucopipe_runtime::journal::{Journal, Prunable, SinkStats, Stats, Turn, Upkept};
+use glucopipe_runtime::journal::{Journal, Prunable, SinkStats, Stats, Turn, Upkept, damaged};
 use glucopipe_runtime::problem::{Code, Problem};
 
 use super::confirm::{About, confirm};
@@ -130,16 +130,8 @@ fn verify(context: &Context, args: &JournalStats) -> Done {
     if found.findings.is_empty() {
         return Ok(Exit::Done);
     }
-    let title = format!(
-        "the journal `{}` is damaged",
-        journal_here(args.file.path.as_deref())?.display()
-    );
-    let problem = Problem::error(Code::JOURNAL_DAMAGED, title);
-    let problem = found
-        .findings
-        .iter()
-        .fold(problem, |problem, finding| problem.cause(finding.clone()));
-    Err(problem.hint("keep a copy of it; `glucopipe explain GP0705` says what can be done"))
+    let path = journal_here(args.file.path.as_deref())?;
+    Err(damaged(&path, found.findings))
 }
 
 fn prune(context: &Context, args: &JournalPrune) -> Done {
