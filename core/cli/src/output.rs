@@ -5,6 +5,7 @@ use std::sync::OnceLock;
 
 use glucopipe_runtime::problem::{Code, Problem};
 use glucopipe_runtime::render::{escape, render};
+use serde_json::Value;
 
 use crate::args::Color;
 use crate::progress;
@@ -84,7 +85,7 @@ impl Output {
     }
 
     /// Prints one JSON document.
-    pub(crate) fn json(&self, document: &serde_json::Value) -> bool {
+    pub(crate) fn json(&self, document: &Value) -> bool {
         self.data(&format!("{document:#}\n"))
     }
 
@@ -162,6 +163,20 @@ pub(crate) fn count(number: u64, noun: &str) -> String {
         format!("1 {noun}")
     } else {
         format!("{number} {noun}s")
+    }
+}
+
+/// A value without the marks of JSON: `low 20, high 600`.
+pub(crate) fn plain(value: &Value) -> String {
+    match value {
+        Value::String(text) => text.clone(),
+        Value::Array(items) => items.iter().map(plain).collect::<Vec<_>>().join(", "),
+        Value::Object(fields) => fields
+            .iter()
+            .map(|(name, value)| format!("{name} {}", plain(value)))
+            .collect::<Vec<_>>()
+            .join(", "),
+        other => other.to_string(),
     }
 }
 

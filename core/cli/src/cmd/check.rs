@@ -1,7 +1,7 @@
 //! `glucopipe check`: step by step, without writing anything.
 
 use glucopipe_runtime::problem::Problem;
-use glucopipe_runtime::render::render_json;
+use glucopipe_runtime::render::{escape, render_json};
 use glucopipe_runtime::run::plan::Plan;
 use glucopipe_runtime::run::query::check_target;
 use serde_json::{Value, json};
@@ -46,7 +46,7 @@ pub(super) fn check(context: &Context, args: &Check) -> Done {
             let verdict = if passed(phase) { "ok" } else { "failed" };
             context.output.data(&format!("{}: {verdict}\n", phase.name));
             for finding in &phase.findings {
-                context.output.data(&format!("  {finding}\n"));
+                context.output.data(&format!("  {}\n", escape(finding)));
             }
         }
     }

@@ -1,6 +1,7 @@
 //! `glucopipe erase`.
 
 use glucopipe_runtime::device::Selector;
+use glucopipe_runtime::render::escape;
 use glucopipe_runtime::run::change::Change;
 use serde_json::json;
 
@@ -60,7 +61,7 @@ pub(super) fn erase(context: &Context, args: &Erase) -> Done {
         let line = format!(
             "erased {} of {}",
             count(records, "record"),
-            changed.before.label
+            escape(&changed.before.label)
         );
         context.output.data(&format!("{line}\n"));
     }
