@@ -305,16 +305,31 @@ fn what_cannot_be_scheduled_is_refused() {
     insta::assert_snapshot!(all);
 }
 
-/// A service of the system has no home unless it has a user, so the unit says where the journal is.
+/// A service of the system has no home unless it has a user, so the unit says where the journal and the plugins are;
+/// a unit of the user's finds them.
 #[test]
-fn a_service_of_the_system_finds_its_journal() {
+fn a_service_of_the_system_finds_what_is_in_a_home() {
     let workspace = with(PIPELINE);
-    let mut command = workspace.command(&["schedule", "systemd", "--system", "--only", "service"]);
     let home = workspace.path().display().to_string();
-    command.env_remove("XDG_STATE_HOME").env("HOME", &home);
-    let finished = Running::start(&mut command).finish();
-    assert_eq!(finished.code, 0, "{}", finished.stderr);
-    let named = format!("journal.path={home}/.local/state/glucopipe/journal.db");
-    let text = &finished.stdout;
-    assert!(text.contains("\nUser=") || text.contains(&named), "{text}");
+    let plugins = format!("{home}/.local/share/glucopipe/plugins");
+    fs::create_dir_all(&plugins).expect("a folder");
+    let unit = |more: &[&str]| {
+        let arguments = [&["schedule", "systemd", "--only", "service"][..], more].concat();
+        let mut command = workspace.command(&arguments);
+        for name in ["XDG_STATE_HOME", "XDG_DATA_HOME"] {
+            command.env_remove(name);
+        }
+        let finished = Running::start(&mut command).finish();
+        assert_eq!(finished.code, 0, "{}", finished.stderr);
+        finished.stdout
+    };
+    let text = unit(&["--system"]);
+    let named = [
+        format!("journal.path={home}/.local/state/glucopipe/journal.db"),
+        plugins,
+    ];
+    let all = named.iter().all(|words| text.contains(words));
+    assert!(text.contains("\nUser=") || all, "{text}");
+    let text = unit(&[]);
+    assert!(!named.iter().any(|words| text.contains(words)), "{text}");
 }
