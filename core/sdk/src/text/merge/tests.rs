@@ -13,6 +13,9 @@ use crate::text::{Found, Mode, RowKey, RowReader, TextFile};
 
 const HEAD: &str = "# id time key value\n";
 
+/// A value that has no place in the file.
+const NOWHERE: &str = "-";
+
 /// `ID TIME KEY VALUE`, a row a line.
 struct Lines;
 
@@ -29,12 +32,17 @@ impl Layout for Lines {
         let [ids, keys, values] =
             ["reading_id", "record_key", "raw_value"].map(|name| Texts::of(batch, name));
         let (ids, keys, values) = (ids?, keys?, values?);
+        let mut written = 0;
         for row in 0..batch.num_rows() {
             let text = [&ids, &keys, &values].map(|texts| texts.get(row).unwrap());
+            if text[2] == NOWHERE {
+                continue;
+            }
+            written += 1;
             let line = format!("{} {} {} {}\n", text[0], times.value(row), text[1], text[2]);
             out.extend_from_slice(line.as_bytes());
         }
-        Ok(batch.num_rows() as u64)
+        Ok(written)
     }
 
     fn reader(&self) -> Option<Box<dyn RowReader>> {
@@ -215,6 +223,15 @@ fn merge_moves_a_reading_whose_place_changed() {
         ["a 1 k1 new", "y 3 k3 mine", "d 4 k4 new", "b 7 k2 new"]
     );
     assert_eq!(report, (0, 3));
+}
+
+#[test]
+fn merge_takes_away_a_reading_that_has_no_place_any_more() {
+    let lines = ["a 1 k1 old", "b 2 k2 old"];
+    let (after, (delivered, there)) =
+        after(Mode::Merge, Some(&lines), &[&[("a", 1, "k1", NOWHERE)]]);
+    assert_eq!(after, ["b 2 k2 old"]);
+    assert_eq!((delivered, there), (0, 1));
 }
 
 #[test]
