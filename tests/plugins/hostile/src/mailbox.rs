@@ -30,6 +30,9 @@ struct Config {
     /// Something that changes nothing of what arrives.
     #[schemars(extend("x-tuning" = true))]
     patience: Option<u32>,
+    /// Whether lines are short.
+    #[serde(default)]
+    compact: bool,
 }
 
 struct Mailbox;
@@ -41,7 +44,7 @@ impl Exporter for Mailbox {
     type Sink = Slot;
 
     fn open(_: &Op, config: Config) -> Result<Slot> {
-        let _ = (&config.label, config.patience);
+        let _ = (&config.label, config.patience, config.compact);
         Ok(Slot {
             path: config.path,
             ids: Vec::new(),
