@@ -222,3 +222,20 @@ fn what_is_new_alone_is_not_printed() {
         );
     }
 }
+
+/// It is said also where something else went wrong before.
+#[cfg(target_os = "linux")]
+#[test]
+fn a_full_disk_is_named_beside_other_problems() {
+    let workspace = workspace("path = \"-\"\nnonsense = 1\n");
+    let full = std::fs::File::options().write(true).open("/dev/full");
+    let mut command = workspace.command(&["check", "--offline"]);
+    let done = command.stdout(full.expect("a full disk")).output();
+    let done = done.expect("it runs");
+    let stderr = String::from_utf8_lossy(&done.stderr);
+    assert_eq!(done.status.code(), Some(3), "{stderr}");
+    assert!(
+        stderr.contains("cannot write to standard output"),
+        "{stderr}"
+    );
+}

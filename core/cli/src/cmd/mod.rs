@@ -72,12 +72,13 @@ pub(crate) fn dispatch(context: &Context, command: Command) -> Exit {
             exit => exit,
         }
     });
-    match context.output.data_problem() {
-        Some(problem) if exit == Exit::Done => {
-            context.output.problem(&problem);
-            Exit::NotDelivered
-        }
-        _ => exit,
+    let Some(problem) = context.output.data_problem() else {
+        return exit;
+    };
+    context.output.problem(&problem);
+    match exit {
+        Exit::Done => Exit::NotDelivered,
+        exit => exit,
     }
 }
 
