@@ -76,10 +76,9 @@ impl Running {
     /// When it ends without that, or takes too long.
     pub fn wait_for(&mut self, text: &str) {
         let until = Instant::now() + PATIENCE;
-        let said = |pipe: &Pipe| String::from_utf8_lossy(&pipe.taken).contains(text);
-        while !said(&self.stderr) {
+        while !self.stderr.text().contains(text) {
             if !self.stderr.more(until) {
-                let rest = String::from_utf8_lossy(&self.stderr.taken);
+                let rest = self.stderr.text();
                 panic!("{} did not say `{text}`:\n{rest}", self.command);
             }
         }
@@ -97,16 +96,9 @@ impl Running {
     /// Waits for a child that may end in any way; its exit code, or `None` when a signal ended it.
     ///
     /// # Panics
-    /// When it cannot be waited for.
+    /// When it takes too long.
     pub fn wait_out(mut self) -> Option<i32> {
-        let until = Instant::now() + PATIENCE;
-        while self.stdout.more(until) {}
-        while self.stderr.more(until) {}
-        if !(self.stdout.ended && self.stderr.ended) {
-            // It may have ended meanwhile.
-            let _ = self.child.kill();
-        }
-        code(self.child.wait().expect("the child can be waited for"))
+        self.end().code()
     }
 
     /// Waits for the end.
@@ -114,6 +106,20 @@ impl Running {
     /// # Panics
     /// When it takes too long, or a signal ended it.
     pub fn finish(mut self) -> Finished {
+        let status = self.end();
+        let (stdout, stderr) = (self.stdout.text(), self.stderr.text());
+        let command = &self.command;
+        let code = status.code();
+        let code = code.unwrap_or_else(|| panic!("{command} was ended by {status}:\n{stderr}"));
+        Finished {
+            code,
+            stdout,
+            stderr,
+        }
+    }
+
+    /// How it ended of itself.
+    fn end(&mut self) -> ExitStatus {
         let until = Instant::now() + PATIENCE;
         while self.stdout.more(until) {}
         while self.stderr.more(until) {}
@@ -123,20 +129,12 @@ impl Running {
             let _ = self.child.kill();
         }
         let status = self.child.wait().expect("the child can be waited for");
-        let text = |pipe: &Pipe| String::from_utf8_lossy(&pipe.taken).into_owned();
-        let (stdout, stderr) = (text(&self.stdout), text(&self.stderr));
-        let command = &self.command;
+        let (command, stdout, stderr) = (&self.command, self.stdout.text(), self.stderr.text());
         assert!(
             in_time,
             "{command} did not end within {PATIENCE:?}:\n{stdout}\n{stderr}"
         );
-        let code = code(status);
-        let code = code.unwrap_or_else(|| panic!("{command} was ended by {status}:\n{stderr}"));
-        Finished {
-            code,
-            stdout,
-            stderr,
-        }
+        status
     }
 }
 
@@ -149,6 +147,10 @@ struct Pipe {
 }
 
 impl Pipe {
+    fn text(&self) -> String {
+        String::from_utf8_lossy(&self.taken).into_owned()
+    }
+
     /// Takes the next piece; false at the end, or when there is none in time.
     fn more(&mut self, until: Instant) -> bool {
         let left = until.saturating_duration_since(Instant::now());
@@ -163,10 +165,6 @@ impl Pipe {
             }
         }
     }
-}
-
-fn code(status: ExitStatus) -> Option<i32> {
-    status.code()
 }
 
 /// Reads a pipe to its end in a thread of its own.

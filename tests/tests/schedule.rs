@@ -224,10 +224,11 @@ fn a_scheduled_run_is_the_run_of_this_shell() {
 /// The folders of targets and of the journal, and no others, can be written; what is missing is named.
 #[test]
 fn a_unit_may_write_where_the_pipeline_does() {
+    let pipeline = PIPELINE.replace("\"lake\"", "\"lakes/mine\"");
     let workspace = with(&format!(
-        "{PIPELINE}\n[journal]\npath = \"kept/journal.db\"\n"
+        "{pipeline}\n[journal]\npath = \"kept/journal.db\"\n"
     ));
-    fs::create_dir(workspace.path().join("lake")).expect("a folder");
+    fs::create_dir_all(workspace.path().join("lakes/mine")).expect("a folder");
     let finished = workspace.run(&["schedule", "systemd", "--only", "service"]);
     let home = workspace.path().display().to_string();
     let writes: Vec<&str> = finished
@@ -235,7 +236,8 @@ fn a_unit_may_write_where_the_pipeline_does() {
         .lines()
         .filter_map(|line| line.strip_prefix("ReadWritePaths="))
         .collect();
-    let expected = ["kept", "lake", "out"].map(|name| format!("{home}/{name}"));
+    // A data set is prepared beside its folder.
+    let expected = ["kept", "lakes", "out"].map(|name| format!("{home}/{name}"));
     assert_eq!(writes, expected);
     let missing = format!("mkdir -p -m 700 {home}/kept {home}/out");
     assert!(finished.stderr.contains(&missing), "{}", finished.stderr);
@@ -303,16 +305,31 @@ fn what_cannot_be_scheduled_is_refused() {
     insta::assert_snapshot!(all);
 }
 
-/// A service of the system has no home unless it has a user, so the unit says where the journal is.
+/// A service of the system has no home unless it has a user, so the unit says where the journal and the plugins are;
+/// a unit of the user's finds them.
 #[test]
-fn a_service_of_the_system_finds_its_journal() {
+fn a_service_of_the_system_finds_what_is_in_a_home() {
     let workspace = with(PIPELINE);
-    let mut command = workspace.command(&["schedule", "systemd", "--system", "--only", "service"]);
     let home = workspace.path().display().to_string();
-    command.env_remove("XDG_STATE_HOME").env("HOME", &home);
-    let finished = Running::start(&mut command).finish();
-    assert_eq!(finished.code, 0, "{}", finished.stderr);
-    let named = format!("journal.path={home}/.local/state/glucopipe/journal.db");
-    let text = &finished.stdout;
-    assert!(text.contains("\nUser=") || text.contains(&named), "{text}");
+    let plugins = format!("{home}/.local/share/glucopipe/plugins");
+    fs::create_dir_all(&plugins).expect("a folder");
+    let unit = |more: &[&str]| {
+        let arguments = [&["schedule", "systemd", "--only", "service"][..], more].concat();
+        let mut command = workspace.command(&arguments);
+        for name in ["XDG_STATE_HOME", "XDG_DATA_HOME"] {
+            command.env_remove(name);
+        }
+        let finished = Running::start(&mut command).finish();
+        assert_eq!(finished.code, 0, "{}", finished.stderr);
+        finished.stdout
+    };
+    let text = unit(&["--system"]);
+    let named = [
+        format!("journal.path={home}/.local/state/glucopipe/journal.db"),
+        plugins,
+    ];
+    let all = named.iter().all(|words| text.contains(words));
+    assert!(text.contains("\nUser=") || all, "{text}");
+    let text = unit(&[]);
+    assert!(!named.iter().any(|words| text.contains(words)), "{text}");
 }

@@ -155,3 +155,87 @@ fn a_sink_can_print() {
         assert!(!workspace.path().join("-").exists());
     }
 }
+
+/// What standard output does not take is not delivered, and the next run prints it; a reader who has seen enough is
+/// no failure.
+#[cfg(target_os = "linux")]
+#[test]
+fn what_cannot_be_printed_is_not_delivered() {
+    let printing = |more: &str| {
+        let workspace = workspace(&format!("path = \"-\"\n{more}"));
+        let run = |out: std::process::Stdio| {
+            let mut command = workspace.command(&["run", "--report", "report.json"]);
+            let done = command.stdout(out).output().expect("it runs");
+            let text = workspace.read("report.json").expect("a report");
+            let report: Value = serde_json::from_str(&text).expect("JSON");
+            let stderr = String::from_utf8_lossy(&done.stderr).into_owned();
+            (done.status.code(), stderr, report)
+        };
+        let full = std::fs::File::options().write(true).open("/dev/full");
+        let (code, stderr, report) = run(full.expect("a full disk").into());
+        assert!(
+            stderr.contains("error[GP0502]: cannot write to standard output"),
+            "{stderr}"
+        );
+        assert_eq!(stderr.matches("cannot write").count(), 1, "{stderr}");
+        assert!(stderr.contains("sheet: failed"), "{stderr}");
+        let sheet = &report["sinks"][0];
+        assert_eq!(sheet["error"]["code"], "GP0502");
+        assert_eq!(
+            (&sheet["delivered"], &sheet["targets"]),
+            (&0.into(), &serde_json::json!([]))
+        );
+
+        let (reader, writer) = std::io::pipe().expect("a pipe");
+        drop(reader);
+        let (gone, stderr, _) = run(writer.into());
+        assert_eq!(gone, Some(0), "{stderr}");
+        let again = workspace.run(&["run"]);
+        assert_eq!(
+            (again.code, again.stdout.lines().count()),
+            (0, 21),
+            "{}",
+            again.stderr
+        );
+        code
+    };
+    assert_eq!(printing(""), Some(6));
+    let other =
+        "[sinks.other]\nexporter = \"jsonl\"\ninputs = [\"meter\"]\npath = \"other.jsonl\"\n";
+    assert_eq!(printing(other), Some(1));
+}
+
+/// A sink that gets what is new would lose what standard output does not take.
+#[test]
+fn what_is_new_alone_is_not_printed() {
+    let workspace = workspace("path = \"-\"\n");
+    workspace.install("test_hostile");
+    let plugins = workspace.plugins().display().to_string();
+    let set = "sinks.sheet.exporter=mailbox";
+    for command in ["run", "check"] {
+        let refused = workspace.run(&["--plugin-dir", &plugins, command, "--set", set]);
+        assert_eq!(refused.code, 3, "{}", refused.stderr);
+        assert!(
+            refused.stderr.contains("[sinks.sheet] gets what is new"),
+            "{}",
+            refused.stderr
+        );
+    }
+}
+
+/// It is said also where something else went wrong before.
+#[cfg(target_os = "linux")]
+#[test]
+fn a_full_disk_is_named_beside_other_problems() {
+    let workspace = workspace("path = \"-\"\nnonsense = 1\n");
+    let full = std::fs::File::options().write(true).open("/dev/full");
+    let mut command = workspace.command(&["check", "--offline"]);
+    let done = command.stdout(full.expect("a full disk")).output();
+    let done = done.expect("it runs");
+    let stderr = String::from_utf8_lossy(&done.stderr);
+    assert_eq!(done.status.code(), Some(3), "{stderr}");
+    assert!(
+        stderr.contains("cannot write to standard output"),
+        "{stderr}"
+    );
+}

@@ -421,9 +421,10 @@ typedef struct gp_component {
   /* JSON object: name, summary, config_schema (JSON Schema of its own keys; "format": "secret" marks a
    * secret, "x-tuning": true a key of an exporter that changes nothing of what arrives: all others say which
    * destination it is; "x-needs": ["time"] an exporter that cannot deliver readings without that column, of which
-   * the host warns beforehand) and, for drivers, devices: array of {link ("hid" "scsi" "serial" "file"), vendor,
-   * product (four hexadecimal digits), model, tested}, and lacks: object of texts that say to people why a
-   * member of the table is NULL, eg: {"erase": "no command that erases these meters is documented"}. */
+   * the host warns beforehand; "x-merges": "compact" one that merges the small files of what is at the key path,
+   * when nothing is written and this key is true) and, for drivers, devices: array of {link ("hid" "scsi" "serial"
+   * "file"), vendor, product (four hexadecimal digits), model, tested}, and lacks: object of texts that say to
+   * people why a member of the table is NULL, eg: {"erase": "no command that erases these meters is documented"}. */
   const char* about;
   const void* table; /* gp_driver, gp_exporter or gp_transform, by kind; static */
 } gp_component;

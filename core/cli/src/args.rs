@@ -156,7 +156,7 @@ pub(crate) enum Journal {
 /// Which journal.
 #[derive(Debug, ClapArgs)]
 pub(crate) struct JournalFile {
-    /// The journal; by default the user's, unless a pipeline names another in `[journal]`
+    /// The journal; by default that of the pipeline here, else the user's
     #[arg(long, value_name = "FILE")]
     pub(crate) path: Option<PathBuf>,
 }

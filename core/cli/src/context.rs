@@ -1,5 +1,6 @@
 //! What commands share: clock, cancellation, log, plugin folders.
 
+use std::ffi::OsString;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
@@ -23,7 +24,7 @@ use crate::signals;
 /// Holds the clock still, for tests and reproducible runs: an RFC 3339 time.
 const CLOCK_VARIABLE: &str = "GLUCOPIPE_CLOCK";
 /// Plugin folders, separated as in PATH.
-pub(crate) const PLUGIN_VARIABLE: &str = "GLUCOPIPE_PLUGIN_PATH";
+const PLUGIN_VARIABLE: &str = "GLUCOPIPE_PLUGIN_PATH";
 
 /// What commands share.
 pub(crate) struct Context {
@@ -70,16 +71,10 @@ impl Context {
         for folder in &self.plugin_dirs {
             search.add(folder, "--plugin-dir");
         }
-        if let Some(path) = environment_path() {
-            for folder in std::env::split_paths(&path).filter(|f| !f.as_os_str().is_empty()) {
-                search.add(&folder, PLUGIN_VARIABLE);
-            }
+        for folder in named_folders() {
+            search.add(&folder, PLUGIN_VARIABLE);
         }
-        let data_home = std::env::var_os("XDG_DATA_HOME")
-            .map(PathBuf::from)
-            .or_else(|| {
-                std::env::var_os("HOME").map(|home| PathBuf::from(home).join(".local/share"))
-            });
+        let data_home = data_home(|name| std::env::var_os(name));
         let program = std::env::current_exe().ok();
         search.add_standard(data_home.as_deref(), program.as_deref());
         let isolation = Isolation::of_this_program(plugins.isolate);
@@ -146,13 +141,23 @@ impl Context {
     }
 }
 
-/// The variable, unless the program runs with more rights than its caller.
-fn environment_path() -> Option<std::ffi::OsString> {
+/// The plugin folders that the environment names, unless the program runs with more rights than its caller.
+pub(crate) fn named_folders() -> Vec<PathBuf> {
     #[cfg(unix)]
     if rustix::process::getuid() != rustix::process::geteuid() {
-        return None;
+        return Vec::new();
     }
-    std::env::var_os(PLUGIN_VARIABLE)
+    let named = std::env::var_os(PLUGIN_VARIABLE).unwrap_or_default();
+    let folders = std::env::split_paths(&named);
+    folders
+        .filter(|folder| !folder.as_os_str().is_empty())
+        .collect()
+}
+
+/// The folder of the user's data, by these variables.
+pub(crate) fn data_home(variable: impl Fn(&str) -> Option<OsString>) -> Option<PathBuf> {
+    let data = variable("XDG_DATA_HOME").map(PathBuf::from);
+    data.or_else(|| Some(PathBuf::from(variable("HOME")?).join(".local/share")))
 }
 
 /// The device a command names.

@@ -5,6 +5,7 @@ use std::sync::OnceLock;
 
 use glucopipe_runtime::problem::{Code, Problem};
 use glucopipe_runtime::render::{escape, render};
+use serde_json::Value;
 
 use crate::args::Color;
 use crate::progress;
@@ -64,21 +65,27 @@ impl Output {
         note_failure(written)
     }
 
-    /// Copies data, as [`Output::data`].
-    pub(crate) fn copy(&self, data: &mut impl io::Read) {
+    /// Copies data.
+    ///
+    /// # Errors
+    /// When it could not be printed; not when nobody reads it any more.
+    pub(crate) fn copy(&self, data: &mut impl io::Read) -> Result<(), Problem> {
         let mut out = io::stdout().lock();
-        note_failure(io::copy(data, &mut out).and_then(|_| out.flush()));
+        match io::copy(data, &mut out).and_then(|_| out.flush()) {
+            Err(error) if error.kind() != io::ErrorKind::BrokenPipe => {
+                Err(not_printed(&error.to_string()))
+            }
+            _ => Ok(()),
+        }
     }
 
     /// Why data could not be printed, if so.
     pub(crate) fn data_problem(&self) -> Option<Problem> {
-        let cause = FAILURE.get()?;
-        let title = "cannot write to standard output";
-        Some(Problem::error(Code::SINK_WRITE, title).cause(cause.clone()))
+        FAILURE.get().map(|cause| not_printed(cause))
     }
 
     /// Prints one JSON document.
-    pub(crate) fn json(&self, document: &serde_json::Value) -> bool {
+    pub(crate) fn json(&self, document: &Value) -> bool {
         self.data(&format!("{document:#}\n"))
     }
 
@@ -132,6 +139,11 @@ impl Output {
     }
 }
 
+fn not_printed(cause: &str) -> Problem {
+    let title = "cannot write to standard output";
+    Problem::error(Code::SINK_WRITE, title).cause(cause.to_owned())
+}
+
 /// Why standard output failed, the first time it did.
 static FAILURE: OnceLock<String> = OnceLock::new();
 
@@ -151,6 +163,20 @@ pub(crate) fn count(number: u64, noun: &str) -> String {
         format!("1 {noun}")
     } else {
         format!("{number} {noun}s")
+    }
+}
+
+/// A value without the marks of JSON: `low 20, high 600`.
+pub(crate) fn plain(value: &Value) -> String {
+    match value {
+        Value::String(text) => text.clone(),
+        Value::Array(items) => items.iter().map(plain).collect::<Vec<_>>().join(", "),
+        Value::Object(fields) => fields
+            .iter()
+            .map(|(name, value)| format!("{name} {}", plain(value)))
+            .collect::<Vec<_>>()
+            .join(", "),
+        other => other.to_string(),
     }
 }
 

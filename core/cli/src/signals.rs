@@ -62,21 +62,38 @@ fn obey(heard: &mut Heard, from: Sender, cancel: &Cancel, output: Output) {
     match heard.hear(from, Instant::now(), cancel.is_shielded()) {
         Answer::Stop => {
             cancel.set(Reason::Interrupted);
+            let cancel = cancel.clone();
             // The program may end meanwhile, and this thread with it.
             thread::spawn(move || {
                 thread::park_timeout(SOON);
-                output.note(
-                    "stopping: a meter is left in order, which takes up to 12 s; Ctrl-C again leaves at once",
-                );
+                output.note(stopping(cancel.is_talking()));
             });
         }
         Answer::Leave => {
-            output.note("left at once: unplug the meter and plug it in before it is read again");
+            output.note(left(cancel.is_talking()));
             #[allow(clippy::exit)] // as announced
             std::process::exit(Exit::Interrupted as i32);
         }
         Answer::Stay => output.note("a meter is being changed, which is brought to its end first"),
         Answer::Nothing => {}
+    }
+}
+
+/// What is said while things come to their end; `talking` with a meter takes its time.
+fn stopping(talking: bool) -> &'static str {
+    match talking {
+        true => {
+            "stopping: a meter is left in order, which takes up to 12 s; Ctrl-C again leaves at once"
+        }
+        false => "stopping; Ctrl-C again leaves at once",
+    }
+}
+
+/// What is said when they did not.
+fn left(talking: bool) -> &'static str {
+    match talking {
+        true => "left at once: unplug the meter and plug it in before it is read again",
+        false => "left at once",
     }
 }
 

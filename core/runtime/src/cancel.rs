@@ -23,6 +23,16 @@ struct Shared {
     wake: (Mutex<()>, Condvar),
 }
 
+impl Shared {
+    fn reason(&self) -> Option<Reason> {
+        match self.reason.load(Ordering::SeqCst) {
+            0 => None,
+            1 => Some(Reason::Interrupted),
+            _ => Some(Reason::Deadline),
+        }
+    }
+}
+
 /// Work that must not be cut off halfway, until this is dropped.
 #[must_use]
 pub struct Shield(Cancel);
@@ -33,10 +43,22 @@ impl Drop for Shield {
     }
 }
 
+/// A meter that would be left in the middle of a conversation, until this is dropped.
+#[must_use]
+pub struct Talk(Arc<AtomicUsize>);
+
+impl Drop for Talk {
+    fn drop(&mut self) {
+        self.0.fetch_sub(1, Ordering::SeqCst);
+    }
+}
+
 /// A flag that is set once; clones share it.
 #[derive(Clone, Default)]
 pub struct Cancel {
     shared: Arc<Shared>,
+    /// Conversations with meters, of the whole family of flags.
+    talks: Arc<AtomicUsize>,
 }
 
 impl Cancel {
@@ -48,7 +70,10 @@ impl Cancel {
     /// A flag that is also set when this one is.
     #[must_use]
     pub fn child(&self) -> Self {
-        let child = Self::new();
+        let child = Self {
+            shared: Arc::default(),
+            talks: self.talks.clone(),
+        };
         let heir = child.clone();
         self.on_set(move |reason| heir.set(reason));
         child
@@ -81,11 +106,7 @@ impl Cancel {
 
     /// Why it was set, if it was.
     pub fn reason(&self) -> Option<Reason> {
-        match self.shared.reason.load(Ordering::SeqCst) {
-            0 => None,
-            1 => Some(Reason::Interrupted),
-            _ => Some(Reason::Deadline),
-        }
+        self.shared.reason()
     }
 
     /// Whether it was set.
@@ -99,6 +120,17 @@ impl Cancel {
         Shield(self.clone())
     }
 
+    /// Begins a conversation with a meter; parents and children know of it.
+    pub fn talk(&self) -> Talk {
+        self.talks.fetch_add(1, Ordering::SeqCst);
+        Talk(self.talks.clone())
+    }
+
+    /// Whether there is a conversation with a meter.
+    pub fn is_talking(&self) -> bool {
+        self.talks.load(Ordering::SeqCst) > 0
+    }
+
     /// Whether there is work that must not be cut off halfway.
     pub fn is_shielded(&self) -> bool {
         self.shared.shields.load(Ordering::SeqCst) > 0
@@ -108,7 +140,7 @@ impl Cancel {
     pub fn on_set(&self, hook: impl Fn(Reason) + Send + Sync + 'static) {
         let weak = Arc::downgrade(&self.shared);
         let call = move || {
-            if let Some(reason) = weak.upgrade().and_then(|shared| Self { shared }.reason()) {
+            if let Some(reason) = weak.upgrade().and_then(|shared| shared.reason()) {
                 hook(reason);
             }
         };
@@ -167,6 +199,17 @@ mod tests {
         assert!(run.is_shielded());
         drop(two);
         assert!(!run.is_shielded());
+    }
+
+    #[test]
+    fn a_family_knows_whether_one_of_it_talks() {
+        let run = Cancel::new();
+        let (one, other) = (run.child(), run.child().child());
+        let (talk, more) = (one.talk(), other.talk());
+        drop(talk);
+        assert!(run.is_talking() && one.is_talking());
+        drop(more);
+        assert!(!run.is_talking());
     }
 
     #[test]

@@ -172,6 +172,14 @@ pub fn typed<'a, T: 'static>(batch: &'a RecordBatch, name: &str) -> Result<&'a T
         })
 }
 
+/// A batch in pieces of at most so many rows, after each of which an operation can be cancelled.
+pub fn slices(batch: &RecordBatch, most: usize) -> impl Iterator<Item = RecordBatch> {
+    let (rows, most) = (batch.num_rows(), most.max(1));
+    (0..rows)
+        .step_by(most)
+        .map(move |start| batch.slice(start, most.min(rows - start)))
+}
+
 /// A text column, whether it came plain or as a dictionary.
 #[derive(Clone)]
 pub struct Texts {

@@ -23,6 +23,8 @@ pub trait Exporter: 'static {
     ///
     /// `#[schemars(extend("x-needs" = ["time"]))]` on the whole says that readings without an instant in UTC cannot
     /// be delivered, so that a pipeline without a `clock` transform is warned of.
+    /// `#[schemars(extend("x-merges" = "compact"))]` says that with this key true, and `path`, a commit without
+    /// readings merges the small files of what is there, for `glucopipe compact`.
     type Config: DeserializeOwned + JsonSchema;
     /// An open destination.
     type Sink: Sink;

@@ -1,8 +1,9 @@
 //! Finger-sticks to a Nightscout site.
 //!
-//! Pure, without I/O: `intake` chooses readings, `document` makes documents, `plan` decides what is sent so
-//! that each reading is there once, `answer` and `permission` understand what a site says. `http` does one
-//! request, `session` speaks to a site, `upload` brings everything there.
+//! Pure, without I/O: `intake` chooses readings, `document` makes documents, `look` goes through the pages of
+//! what is there, `plan` decides what is sent so that each reading is there once, `answer` and `permission`
+//! understand what a site says. `http` does one request, `session` speaks to a site, `upload` brings everything
+//! there.
 
 mod answer;
 mod check;
@@ -10,6 +11,7 @@ mod config;
 mod document;
 mod http;
 mod intake;
+mod look;
 mod permission;
 mod plan;
 mod session;

@@ -1,6 +1,5 @@
 //! A conversation with a site: logins, rights, the version of the API.
 
-use std::collections::HashSet;
 use std::fmt::Write;
 use std::time::Duration;
 
@@ -15,6 +14,7 @@ use crate::answer::{self, About, Reply, found, json, verdict};
 use crate::config::{Api, Login, Mode, Settings};
 use crate::document::{Collection, utc_text};
 use crate::http::{Ask, Http};
+use crate::look::{Look, PAGE};
 use crate::permission::{Rights, named, right};
 use crate::plan::Found;
 use crate::trouble::{Kind, Trouble};
@@ -24,16 +24,6 @@ pub(crate) const LOG: &str = "nightscout";
 
 /// Longest wait between two tries.
 const LONGEST_DELAY: Duration = Duration::from_secs(60);
-
-/// Documents asked for at once when looking what is there; a question without a number gets ten.
-const PAGE: usize = 2000;
-
-/// Documents that are looked at in one go: a bound for memory and time, far beyond what people measure in the
-/// years that a meter remembers.
-const MOST: usize = 250_000;
-/// How far a document may be outside the time that was asked for: sites compare the texts of treatments, and
-/// some programs write them with an offset.
-const SLACK_MS: i64 = 86_400_000;
 
 const API_SECRET: HeaderName = HeaderName::from_static("api-secret");
 const STATUS: &str = "api/v1/status.json";
@@ -249,12 +239,9 @@ impl<'a> Session<'a> {
         };
         let (from, page) = (written(from_ms), PAGE.to_string());
         let (from_key, to_key) = (format!("find[{time}][$gte]"), format!("find[{time}][$lte]"));
-        let mut all: Vec<Found> = Vec::new();
-        let mut known: HashSet<String> = HashSet::new();
-        let allowed = from_ms.saturating_sub(SLACK_MS)..=to_ms.saturating_add(SLACK_MS);
-        let mut to_ms = to_ms;
+        let mut look = Look::new(from_ms, to_ms);
         loop {
-            let to = written(to_ms);
+            let to = written(look.to_ms());
             let query = [
                 kind,
                 (from_key.as_str(), from.as_str()),
@@ -267,34 +254,10 @@ impl<'a> Session<'a> {
             let Some(documents) = body.as_array() else {
                 return Err(answer::not_nightscout(self.site(), reply.status));
             };
-            let seen: Vec<Found> = documents.iter().map(|one| found(collection, one)).collect();
-            let dates = || seen.iter().filter_map(Found::date_ms);
-            if dates().any(|date| !allowed.contains(&date)) {
-                let text = format!(
-                    "{} gives documents of other times than it was asked for",
-                    self.site()
-                );
-                return Err(Trouble::new(Kind::Protocol, text));
-            }
-            let last = dates().min();
-            let is_last_page = seen.len() < PAGE;
-            let is_new = |one: &Found| one.id.clone().is_none_or(|id| known.insert(id));
-            all.extend(seen.into_iter().filter(is_new));
-            if all.len() > MOST {
-                let text = format!("{} has more documents than can be looked at", self.site());
-                return Err(Trouble::new(Kind::Protocol, text));
-            }
-            match last {
-                // The newest come first, so the next page ends where this one did.
-                Some(last) if !is_last_page && last < to_ms => to_ms = last,
-                Some(_) if !is_last_page => {
-                    let text = format!(
-                        "{} has more documents at one instant than can be looked at",
-                        self.site()
-                    );
-                    return Err(Trouble::new(Kind::Protocol, text));
-                }
-                _ => return Ok(all),
+            let seen = documents.iter().map(|one| found(collection, one)).collect();
+            let odd = |what| Trouble::new(Kind::Protocol, format!("{} {what}", self.site()));
+            if !look.take(seen).map_err(odd)? {
+                return Ok(look.found());
             }
         }
     }

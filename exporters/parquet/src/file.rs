@@ -6,6 +6,7 @@ use std::path::{Path, PathBuf};
 
 use glucopipe_sdk::arrow::array::RecordBatch;
 use glucopipe_sdk::arrow::datatypes::Schema;
+use glucopipe_sdk::batch::slices;
 use glucopipe_sdk::exporter::{CommitReport, Preview, Sink};
 use glucopipe_sdk::files::{WholeFile, check_target};
 use glucopipe_sdk::stream::Batches;
@@ -61,7 +62,7 @@ impl FileSink {
         };
         tick(self.delivered)?;
         while let Some(batch) = readings.next_batch()? {
-            for rows in slices(&batch) {
+            for rows in slices(&batch, ROWS_PER_WRITE) {
                 let mut open = match part.take() {
                     Some(part) => part,
                     None => Box::new(self.begin(&readings.schema())?),
@@ -229,14 +230,6 @@ pub(crate) fn preview(op: &Op, target: &Path, readings: &mut dyn Batches) -> Res
         lines.push(format!("would {does} {shown}: {readings}; {bytes} bytes"));
     }
     Ok(Preview { report, lines })
-}
-
-/// A batch in pieces, after each of which the run can be cancelled.
-pub(crate) fn slices(batch: &RecordBatch) -> impl Iterator<Item = RecordBatch> {
-    let rows = batch.num_rows();
-    (0..rows)
-        .step_by(ROWS_PER_WRITE)
-        .map(move |start| batch.slice(start, ROWS_PER_WRITE.min(rows - start)))
 }
 
 fn cannot_write(target: &Path, error: &ParquetError) -> Error {

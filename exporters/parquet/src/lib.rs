@@ -31,7 +31,7 @@ pub struct Parquet;
 /// Keys of a Parquet sink.
 #[derive(Clone, Debug, Deserialize, JsonSchema)]
 #[serde(crate = "glucopipe_sdk::serde")]
-#[schemars(crate = "glucopipe_sdk::schemars")]
+#[schemars(crate = "glucopipe_sdk::schemars", extend("x-merges" = "compact"))]
 pub struct Config {
     /// A folder for the data set, for example `out/readings`: each run adds files with what is new. Or,
     /// when it ends in `.parquet`, a single file, which is replaced whole: readers see the earlier file or

@@ -39,6 +39,17 @@ fn needs_a_data_set() {
     assert!(!workspace.path().join("out").exists());
 }
 
+/// An exporter that only has keys of these names is not asked.
+#[test]
+fn needs_an_exporter_that_says_so() {
+    let workspace = with(PIPELINE);
+    workspace.install("test_hostile");
+    let plugins = workspace.plugins().display().to_string();
+    let alone = workspace.run(&["compact", "lake"]);
+    let beside = workspace.run(&["--plugin-dir", &plugins, "compact", "lake"]);
+    assert_eq!((beside.code, beside.stderr), (alone.code, alone.stderr));
+}
+
 /// Without a plugin that can do it that is said.
 #[test]
 fn needs_an_exporter() {

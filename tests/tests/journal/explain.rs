@@ -32,13 +32,31 @@ fn a_reading_is_explained_from_its_frame_to_every_sink() {
     assert!(!alone.stdout.contains("transforms"), "{}", alone.stdout);
 }
 
+/// Names and texts of others do not steer the terminal.
+#[cfg(unix)]
+#[test]
+fn an_explanation_is_escaped() {
+    let home = Home::new();
+    let text = home.workspace.read("pipeline.toml").expect("a pipeline");
+    home.workspace.write("odd\u{1b}[2J.toml", &text);
+    assert_eq!(home.run(&["run", "odd\u{1b}[2J.toml"]).code, 0);
+    let id = home.sheet_ids().into_iter().next().expect("an id");
+    let told = home.run(&["explain", &id]);
+    assert!(
+        told.stdout.contains("odd\\u{1b}[2J.toml"),
+        "{}",
+        told.stdout
+    );
+    assert!(!told.stdout.contains('\u{1b}'), "{}", told.stdout);
+}
+
 /// What is none, and what is not there, is said.
 #[test]
 fn what_cannot_be_explained_is_said() {
     let home = Home::new();
     let nobody = "00000000-0000-5000-8000-000000000000";
     for (what, code) in [("nonsense", 2), ("0000-00", 2), (nobody, 6)] {
-        let finished = home.run(&["explain", what]);
+        let finished = home.run(&["--quiet", "explain", what]);
         assert_eq!(
             (finished.code, finished.stdout.as_str()),
             (code, ""),

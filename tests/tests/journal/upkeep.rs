@@ -1,10 +1,12 @@
 //! `glucopipe journal`.
 
 use std::collections::BTreeMap;
+use std::io::Write as _;
 use std::time::Duration;
 
 use glucopipe_runtime::cancel::Cancel;
 use glucopipe_runtime::journal::Journal;
+use glucopipe_tests::Running;
 use serde_json::Value;
 
 use super::{Home, METER};
@@ -142,7 +144,7 @@ fn a_prune_deletes_what_nobody_needs() {
     drop((turn.expect("a turn"), other));
     assert_eq!(alone.code, 2, "{}", alone.stderr);
     assert!(
-        alone.stderr.contains("delete 20 readings"),
+        alone.stderr.contains("Delete 20 readings"),
         "{}",
         alone.stderr
     );
@@ -175,6 +177,70 @@ fn a_prune_deletes_what_nobody_needs() {
         kept.stderr
     );
     assert_eq!(home.sheet_ids().len(), 60);
+}
+
+/// The journal of the pipeline here is meant where none is named, and another one is named as the command does it.
+#[test]
+fn the_journal_of_the_pipeline_here_is_meant() {
+    let home = Home::new();
+    home.pipeline(METER, "[journal]\npath = \"kept.db\"\n");
+    assert_eq!(home.run(&["run"]).code, 0);
+    let stats = home.run(&["journal", "stats"]);
+    assert!(stats.stdout.starts_with("20 readings"), "{}", stats.stdout);
+    assert!(!home.workspace.path().join("state").exists());
+    let foreign = home.run(&["journal", "stats", "--path", "pipeline.toml"]);
+    assert_eq!(foreign.code, 6, "{}", foreign.stderr);
+    assert!(
+        foreign.stderr.contains("name another file, with `--path`"),
+        "{}",
+        foreign.stderr
+    );
+    home.workspace.write("pipeline.toml", "[sources.meter\n");
+    assert_eq!(home.run(&["journal", "stats"]).code, 3);
+}
+
+/// A question is seen by whoever wants no other words, and no, nothing and Ctrl-C are answers as they are to others.
+#[test]
+fn only_a_yes_changes_the_journal() {
+    let home = Home::new();
+    assert_eq!(home.run(&["run"]).code, 0);
+    let asked = || {
+        let (reader, writer) = std::io::pipe().expect("a pipe");
+        let mut command = home.command_at(
+            "2026-11-01T12:00:00Z",
+            &["--quiet", "journal", "forget", "box"],
+        );
+        let mut running = Running::start_with(&mut command, reader.into());
+        running.wait_for("Type `yes` to go on");
+        (running, writer)
+    };
+    let answered = |answer: &str| {
+        let (running, mut writer) = asked();
+        writer.write_all(answer.as_bytes()).expect("it reads");
+        drop(writer);
+        running.finish()
+    };
+    let (running, _writer) = asked();
+    running.interrupt();
+    let kept = "nothing was changed in the journal";
+    for (finished, code) in [
+        (running.finish(), 130),
+        (answered("no\n"), 130),
+        (answered(""), 2),
+    ] {
+        assert_eq!(finished.code, code, "{}", finished.stderr);
+        assert!(finished.stderr.contains(kept), "{}", finished.stderr);
+    }
+    let sinks = || {
+        home.run(&["journal", "stats"])
+            .stdout
+            .matches("mailbox")
+            .count()
+    };
+    assert_eq!(sinks(), 1);
+    let forgotten = answered("yes\n");
+    assert_eq!(forgotten.code, 0, "{}", forgotten.stderr);
+    assert_eq!(sinks(), 0);
 }
 
 /// What a sink refused is in the journal alone; what a meter holds that was never read to its end, nobody knows.
@@ -240,7 +306,7 @@ fn a_sink_that_was_renamed_can_be_forgotten() {
     for (arguments, code, words) in [
         (&["nobody"][..], 2, "has no sink `nobody`"),
         (&["box"], 2, "say which by its number: 1, 2"),
-        (&["1"], 2, "nobody is there to be asked"),
+        (&["1"], 2, "nobody answered the question"),
         (&["1", "--yes"], 0, "`box` is forgotten"),
     ] {
         let forgotten = home.run(&[&["journal", "forget"], arguments].concat());

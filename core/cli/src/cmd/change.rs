@@ -1,9 +1,6 @@
-//! What the commands that change a meter share: the question, and the journal.
+//! What the commands that change a meter share: the journal, and how they end.
 
-use std::io::{self, BufRead};
 use std::path::{Path, PathBuf};
-use std::sync::mpsc::channel;
-use std::thread;
 
 use glucopipe_runtime::device::normalise_serial;
 use glucopipe_runtime::journal::Journal;
@@ -11,54 +8,10 @@ use glucopipe_runtime::problem::{Code, Place, Problem};
 use glucopipe_runtime::run::change::{Changed, Keeper, record_keys};
 use glucopipe_runtime::run::source::SourceRead;
 
-use super::run::journal_here;
+use super::place::journal_here;
 use crate::context::Context;
 use crate::exit::Exit;
 use crate::output::count;
-
-/// Asks whether to go on, unless that was said already; `word` is the answer that goes on. `Some` is what
-/// the command ends with instead.
-pub(super) fn confirm(context: &Context, said: bool, question: &str, word: &str) -> Option<Exit> {
-    if said {
-        return None;
-    }
-    let output = &context.output;
-    output.ask(&format!("{question} Type `{word}` to go on: "));
-    let answer = read_answer(context);
-    if answer.trim().eq_ignore_ascii_case(word) {
-        return None;
-    }
-    if !answer.ends_with('\n') {
-        // The cursor still stands behind the question.
-        output.ask("\n");
-    }
-    let (problem, exit) = if answer.is_empty() && !context.cancel.is_set() {
-        let problem = Problem::error(Code::CHANGE_REFUSED, "nobody answered the question");
-        let problem = problem.hint("run it in a terminal, or say `--yes`");
-        (problem, Exit::Usage)
-    } else {
-        let problem = Problem::error(Code::INTERRUPTED, "not confirmed");
-        (problem, Exit::Interrupted)
-    };
-    output.problem(&problem.kept("nothing was changed in the meter"));
-    Some(exit)
-}
-
-/// One line of standard input, or nothing when the user interrupts instead.
-fn read_answer(context: &Context) -> String {
-    let (sender, inbox) = channel();
-    let interrupted = sender.clone();
-    // Nobody listens any more once there is an answer.
-    context
-        .cancel
-        .on_set(move |_| drop(interrupted.send(String::new())));
-    thread::spawn(move || {
-        let mut answer = String::new();
-        let read = io::stdin().lock().read_line(&mut answer);
-        drop(sender.send(read.map_or_else(|_| String::new(), |_| answer)));
-    });
-    inbox.recv().unwrap_or_default()
-}
 
 /// The journal that the readings of a meter are kept in before it is changed.
 pub(super) struct Kept(PathBuf);
@@ -71,10 +24,7 @@ impl Kept {
     /// When there is none and none can be made, or the pipeline here does not say which one it is.
     pub(super) fn open(named: Option<&Path>) -> Result<Self, Problem> {
         let kept = |problem: Problem| problem.kept("nothing was changed in the meter");
-        let path = match named {
-            Some(path) => path.to_owned(),
-            None => journal_here().map_err(kept)?,
-        };
+        let path = journal_here(named).map_err(kept)?;
         Journal::open(&path)?;
         Ok(Self(path))
     }

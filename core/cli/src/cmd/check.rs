@@ -1,13 +1,13 @@
 //! `glucopipe check`: step by step, without writing anything.
 
 use glucopipe_runtime::problem::Problem;
-use glucopipe_runtime::render::render_json;
-use glucopipe_runtime::run::plan::{Plan, plan};
+use glucopipe_runtime::render::{escape, render_json};
+use glucopipe_runtime::run::plan::Plan;
 use glucopipe_runtime::run::query::check_target;
 use serde_json::{Value, json};
 
 use super::Done;
-use super::run::{Opened, open};
+use super::run::{Opened, open, planned};
 use crate::args::Check;
 use crate::context::Context;
 use crate::exit::Exit;
@@ -22,9 +22,8 @@ struct Phase {
 /// Checks a pipeline.
 pub(super) fn check(context: &Context, args: &Check) -> Done {
     let mut opened = open(context, &args.pipeline)?;
-    let finder = context.finder(&opened.registry);
     let syntax_only = opened.loaded.is_broken();
-    let planned = plan(&mut opened.loaded, &opened.registry, &finder);
+    let planned = planned(context, &mut opened);
     let mut phases = configuration_phases(&opened, syntax_only);
     if let Some(plan) = planned.filter(|_| !args.offline) {
         phases.push(devices(context, &opened, &plan));
@@ -47,7 +46,7 @@ pub(super) fn check(context: &Context, args: &Check) -> Done {
             let verdict = if passed(phase) { "ok" } else { "failed" };
             context.output.data(&format!("{}: {verdict}\n", phase.name));
             for finding in &phase.findings {
-                context.output.data(&format!("  {finding}\n"));
+                context.output.data(&format!("  {}\n", escape(finding)));
             }
         }
     }

@@ -8,7 +8,8 @@ use glucopipe_runtime::run::change::{Change, When};
 use glucopipe_runtime::run::query::{MeterInfo, query_clock};
 use serde_json::{Value, json};
 
-use super::change::{Kept, confirm, exit_of};
+use super::change::{Kept, exit_of};
+use super::confirm::{About, confirm};
 use super::{Done, misused};
 use crate::args::{Clock, ClockAction, SetClock};
 use crate::context::{Context, selector};
@@ -26,9 +27,9 @@ pub(super) fn clock(context: &Context, args: &Clock) -> Done {
         Ok(selector) => selector,
         Err(problem) => return Ok(misused(context, &problem)),
     };
-    let when = match &args.action {
+    let asked = match &args.action {
         Some(ClockAction::Set(set)) => match parse_when(&set.when) {
-            Ok(when) => Some((set, when)),
+            Ok(when) => Some((set, when, Kept::open(set.journal.as_deref())?)),
             Err(problem) => return Ok(misused(context, &problem)),
         },
         None => None,
@@ -41,11 +42,11 @@ pub(super) fn clock(context: &Context, args: &Clock) -> Done {
     let finder = context.finder(&registry);
     let driver = args.meter.driver.as_deref();
     let meter = query_clock(&finder, driver, &selector, &setup);
-    let meter = meter.map_err(|problem| match when {
+    let meter = meter.map_err(|problem| match asked {
         Some(_) => problem.kept("nothing was changed in the meter"),
         None => problem,
     })?;
-    let Some((set, when)) = when else {
+    let Some(asked) = asked else {
         show(context, args.json, &meter);
         return Ok(Exit::Done);
     };
@@ -56,13 +57,13 @@ pub(super) fn clock(context: &Context, args: &Clock) -> Done {
         setup: &setup,
         serial: &meter.device.serial,
     };
-    set_clock(context, args.json, (set, when), &meter, &change)
+    set_clock(context, args.json, asked, &meter, &change)
 }
 
 fn set_clock(
     context: &Context,
     as_json: bool,
-    (set, when): (&SetClock, When),
+    (set, when, kept): (&SetClock, When, Kept),
     meter: &MeterInfo,
     change: &Change<'_>,
 ) -> Done {
@@ -75,10 +76,9 @@ fn set_clock(
         meter.label,
         meter.device.clock.map_or("nothing".to_owned(), iso)
     );
-    if let Some(exit) = confirm(context, set.yes, &question, "yes") {
+    if let Some(exit) = confirm(context, About::Meter, set.yes, &question, "yes") {
         return Ok(exit);
     }
-    let kept = Kept::open(set.journal.as_deref())?;
     let changed = change.set_clock(when, kept.keeper(context))?;
     for warning in &changed.warnings {
         context.output.problem(warning);

@@ -5,12 +5,12 @@ use std::path::Path;
 
 use glucopipe_runtime::config::Component as Kind;
 use glucopipe_runtime::device::{Attached, surroundings, udev};
-use glucopipe_runtime::journal::Journal;
+use glucopipe_runtime::journal::{Journal, damaged};
 use glucopipe_runtime::problem::{Code, Problem};
 use glucopipe_runtime::render::escape;
 
 use super::Done;
-use super::run::journal_here;
+use super::place::{IN_PIPELINE, journal_here, with_way_out};
 use crate::args::Doctor;
 use crate::context::Context;
 use crate::exit::Exit;
@@ -35,11 +35,8 @@ pub(super) fn doctor(context: &Context, args: &Doctor) -> Done {
                     .iter()
                     .map(|one| format!("{} {}", one.kind.word(), one.id))
                     .collect();
-                context.output.data(&format!(
-                    "plugin {}: {}\n",
-                    path.display(),
-                    names.join(", ")
-                ));
+                let line = format!("plugin {}: {}", path.display(), names.join(", "));
+                context.output.data(&format!("{}\n", escape(&line)));
             }
             Err(problem) => {
                 well = false;
@@ -75,11 +72,11 @@ pub(super) fn doctor(context: &Context, args: &Doctor) -> Done {
 
 /// Looks at the journal of the pipeline here, else the user's, and changes nothing; false when something is wrong.
 fn journal(context: &Context) -> bool {
-    let found = journal_here().and_then(|path| Ok((Journal::look(&path)?, path)));
+    let found = journal_here(None).and_then(|path| Ok((Journal::look(&path)?, path)));
     let (journal, path) = match found {
         Ok(found) => found,
         Err(problem) => {
-            context.output.problem(&problem);
+            context.output.problem(&with_way_out(problem, IN_PIPELINE));
             return false;
         }
     };
@@ -92,31 +89,24 @@ fn journal(context: &Context) -> bool {
     };
     let mut problems: Vec<Problem> = open_to_others(&path).into_iter().collect();
     let version = Journal::versions(&path);
-    let state =
-        match journal
-            .check()
-            .and_then(|findings| Ok((findings, version?)))
-        {
-            Ok((findings, (found, ours))) => {
-                if !findings.is_empty() {
-                    let title = format!("the journal `{}` is damaged", path.display());
-                    let problem = Problem::error(Code::JOURNAL_DAMAGED, title);
-                    let told = findings.into_iter().take(FINDINGS);
-                    let problem = told.fold(problem, Problem::cause);
-                    problems.push(problem.hint(
-                        "keep a copy of it; `glucopipe explain GP0705` says what can be done",
-                    ));
-                }
-                match found == ours {
-                    true => format!("version {found}"),
-                    false => format!("version {found}, the next run brings it to {ours}"),
-                }
+    let state = match journal
+        .check()
+        .and_then(|findings| Ok((findings, version?)))
+    {
+        Ok((findings, (found, ours))) => {
+            if !findings.is_empty() {
+                problems.push(damaged(&path, findings.into_iter().take(FINDINGS)));
             }
-            Err(problem) => {
-                problems.push(problem);
-                "unreadable".to_owned()
+            match found == ours {
+                true => format!("version {found}"),
+                false => format!("version {found}, the next run brings it to {ours}"),
             }
-        };
+        }
+        Err(problem) => {
+            problems.push(problem);
+            "unreadable".to_owned()
+        }
+    };
     let word = if problems.is_empty() { ", whole" } else { "" };
     context
         .output

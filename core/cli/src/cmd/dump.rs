@@ -67,7 +67,7 @@ pub(super) fn dump(context: &Context, args: &Dump) -> Done {
         .for_each(|problem| problem.place = None);
     print_problems(context, &report);
     if let Ok(mut readings) = File::open(&file) {
-        context.output.copy(&mut readings);
+        context.output.copy(&mut readings)?;
     }
     Ok(match exit_of(&report) {
         Exit::Config => Exit::Usage,

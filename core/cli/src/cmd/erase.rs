@@ -1,10 +1,12 @@
 //! `glucopipe erase`.
 
 use glucopipe_runtime::device::Selector;
+use glucopipe_runtime::render::escape;
 use glucopipe_runtime::run::change::Change;
 use serde_json::json;
 
-use super::change::{Kept, confirm, exit_of};
+use super::change::{Kept, exit_of};
+use super::confirm::{About, confirm};
 use super::{Done, misused};
 use crate::args::Erase;
 use crate::context::{Context, selector};
@@ -24,11 +26,12 @@ pub(super) fn erase(context: &Context, args: &Erase) -> Done {
         Ok(setup) => setup,
         Err(problem) => return Ok(misused(context, &problem)),
     };
+    let kept = Kept::open(args.journal.as_deref())?;
     let question = format!(
         "All readings in the meter {} will be destroyed, once the journal holds them.",
         args.serial
     );
-    if let Some(exit) = confirm(context, args.yes, &question, "erase") {
+    if let Some(exit) = confirm(context, About::Meter, args.yes, &question, "erase") {
         return Ok(exit);
     }
     let registry = context.registry();
@@ -40,7 +43,6 @@ pub(super) fn erase(context: &Context, args: &Erase) -> Done {
         setup: &setup,
         serial: &args.serial,
     };
-    let kept = Kept::open(args.journal.as_deref())?;
     let changed = change.erase(kept.keeper(context))?;
     for warning in &changed.warnings {
         context.output.problem(warning);
@@ -59,7 +61,7 @@ pub(super) fn erase(context: &Context, args: &Erase) -> Done {
         let line = format!(
             "erased {} of {}",
             count(records, "record"),
-            changed.before.label
+            escape(&changed.before.label)
         );
         context.output.data(&format!("{line}\n"));
     }

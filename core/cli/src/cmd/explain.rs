@@ -1,21 +1,20 @@
 //! `glucopipe explain`: a code, or one reading's whole life.
 
-use std::fmt::Write as _;
-
 use glucopipe_runtime::codes::{Code, all};
 use glucopipe_runtime::journal::{Journal, Life};
 use glucopipe_runtime::problem::Problem;
+use glucopipe_runtime::render::escape;
 use glucopipe_runtime::run::known::Keep;
 use glucopipe_runtime::run::trace::{Effect, Step, trace};
 use serde_json::{Value, json};
 
-use super::Done;
-use super::run::{
-    default_journal, journal_path, open, pipeline_file, pipeline_here, plan_or_report,
-};
+use super::place::{default_journal, journal_path, pipeline_file, pipeline_here};
+use super::run::{open, plan_or_report};
+use super::{Done, misused};
 use crate::args::{Explain, Pipeline};
 use crate::context::Context;
 use crate::exit::Exit;
+use crate::output::plain;
 
 /// Where a UUID has its version.
 const PLACE_OF_VERSION: usize = 14;
@@ -41,10 +40,10 @@ pub(super) fn explain(context: &Context, args: &Explain) -> Done {
         return Ok(Exit::Done);
     }
     if !is_reading_id(text) {
-        context.output.note(&format!(
-            "`{text}` is neither a code nor the id of a reading; `glucopipe explain` lists all codes"
-        ));
-        return Ok(Exit::Usage);
+        let title = format!("`{text}` is neither a code nor the id of a reading");
+        let problem = Problem::error(Code::CONFIG_NAME, title);
+        let problem = problem.hint("`glucopipe explain` lists all codes");
+        return Ok(misused(context, &problem));
     }
     reading(context, args, &text.to_ascii_lowercase())
 }
@@ -115,11 +114,33 @@ fn reading(context: &Context, args: &Explain, id: &str) -> Done {
     Ok(Exit::Done)
 }
 
+/// Lines for people, none of which can steer a terminal.
+#[derive(Default)]
+struct Page(String);
+
+impl Page {
+    fn line(&mut self, line: &str) {
+        self.0.push_str(&escape(line));
+        self.0.push('\n');
+    }
+
+    /// A line that begins something.
+    fn head(&mut self, line: &str) {
+        self.0.push('\n');
+        self.line(line);
+    }
+
+    fn field(&mut self, name: &str, value: &Value) {
+        self.line(&format!("  {name:<12}  {}", plain(value)));
+    }
+}
+
 /// A life for people.
 fn shown(life: &Life, steps: Option<&[Step]>) -> String {
-    let mut text = format!("reading {}\n", life.reading_id);
+    let mut page = Page::default();
+    page.line(&format!("reading {}", life.reading_id));
     if let Some(frame) = &life.frame {
-        text.push_str("\nframe\n");
+        page.head("frame");
         let bytes: Vec<u8> = (0..frame.len() / 2)
             .filter_map(|at| u8::from_str_radix(frame.get(2 * at..2 * at + 2)?, 16).ok())
             .collect();
@@ -127,67 +148,64 @@ fn shown(life: &Life, steps: Option<&[Step]>) -> String {
             let hex: Vec<String> = piece.iter().map(|byte| format!("{byte:02x}")).collect();
             let readable: String = piece.iter().map(|&byte| printable(byte)).collect();
             let (at, hex) = (line * FRAME_LINE, hex.join(" "));
-            let _ = writeln!(text, "  {at:04x}  {hex:<47}  {readable}");
+            page.line(&format!("  {at:04x}  {hex:<47}  {readable}"));
         }
     }
-    text.push_str("\nfields\n");
+    page.head("fields");
     for (name, value) in &life.fields {
-        let _ = writeln!(text, "  {name:<12}  {}", plain(value));
+        page.field(name, value);
     }
     let read = &life.read;
-    let _ = writeln!(text, "\nread");
-    let _ = writeln!(text, "  record {} of {}", read.position, read.at);
-    let _ = writeln!(
-        text,
+    page.head("read");
+    page.line(&format!("  record {} of {}", read.position, read.at));
+    page.line(&format!(
         "  {} {} over {}, by {}",
         read.model.as_deref().unwrap_or("meter"),
         read.serial,
         read.transport,
         read.driver
-    );
+    ));
     if let Some(firmware) = &read.firmware {
-        let _ = writeln!(text, "  firmware {firmware}");
+        page.line(&format!("  firmware {firmware}"));
     }
     if let Some(offset) = read.clock_offset_s {
-        let _ = writeln!(text, "  meter clock {offset:+} s");
+        page.line(&format!("  meter clock {offset:+} s"));
     }
-    let _ = writeln!(text, "  last seen in the meter {}", life.last_seen_at);
+    page.line(&format!("  last seen in the meter {}", life.last_seen_at));
     for conflict in &life.conflicts {
-        text.push_str("\ncame later under the same key\n");
+        page.head("came later under the same key");
         for (name, value) in conflict {
             if life.fields.get(name) != Some(value) {
-                let _ = writeln!(text, "  {name:<12}  {}", plain(value));
+                page.field(name, value);
             }
         }
     }
     if let Some(steps) = steps {
-        text.push_str("\ntransforms\n");
+        page.head("transforms");
         if steps.is_empty() {
-            text.push_str("  none in this pipeline\n");
+            page.line("  none in this pipeline");
         }
         for step in steps {
-            let _ = writeln!(text, "  {} ({})", step.name, step.kind);
+            page.line(&format!("  {} ({})", step.name, step.kind));
             match &step.effect {
-                Effect::LeftOut => text.push_str("    leaves it out\n"),
-                Effect::Failed(words) => {
-                    let _ = writeln!(text, "    fails: {words}");
-                }
+                Effect::LeftOut => page.line("    leaves it out"),
+                Effect::Failed(words) => page.line(&format!("    fails: {words}")),
                 Effect::Changed(changes) if changes.is_empty() => {
-                    text.push_str("    changes nothing\n");
+                    page.line("    changes nothing");
                 }
                 Effect::Changed(changes) => {
                     for change in changes {
                         let show = |cell: &Option<String>| cell.clone().unwrap_or("nothing".into());
                         let (before, after) = (show(&change.before), show(&change.after));
-                        let _ = writeln!(text, "    {}: {before} → {after}", change.column);
+                        page.line(&format!("    {}: {before} → {after}", change.column));
                     }
                 }
             }
         }
     }
-    text.push_str("\nsinks\n");
+    page.head("sinks");
     if life.sinks.is_empty() {
-        text.push_str("  none yet\n");
+        page.line("  none yet");
     }
     for sink in &life.sinks {
         let what = match (&sink.told_at, &sink.refused) {
@@ -197,9 +215,9 @@ fn shown(life: &Life, steps: Option<&[Step]>) -> String {
             (None, _) => "not yet, or left out by a transform".to_owned(),
         };
         let (name, exporter, pipeline) = (&sink.sink, &sink.exporter, &sink.pipeline);
-        let _ = writeln!(text, "  {name} ({exporter}, {pipeline}): {what}");
+        page.line(&format!("  {name} ({exporter}, {pipeline}): {what}"));
     }
-    text
+    page.0
 }
 
 fn printable(byte: u8) -> char {
@@ -207,12 +225,5 @@ fn printable(byte: u8) -> char {
         char::from(byte)
     } else {
         '.'
-    }
-}
-
-fn plain(value: &Value) -> String {
-    match value {
-        Value::String(text) => text.clone(),
-        other => other.to_string(),
     }
 }

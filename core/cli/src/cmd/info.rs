@@ -7,7 +7,7 @@ use super::{Done, misused};
 use crate::args::Info;
 use crate::context::{Context, selector};
 use crate::exit::Exit;
-use crate::output::offset;
+use crate::output::{offset, plain};
 
 /// Shows what a meter says of itself.
 pub(super) fn info(context: &Context, args: &Info) -> Done {
@@ -65,18 +65,4 @@ pub(super) fn info(context: &Context, args: &Info) -> Done {
         .collect();
     context.output.facts(&facts);
     Ok(Exit::Done)
-}
-
-/// A value without the marks of JSON: `low 20, high 600`.
-fn plain(value: &Value) -> String {
-    match value {
-        Value::String(text) => text.clone(),
-        Value::Array(items) => items.iter().map(plain).collect::<Vec<_>>().join(", "),
-        Value::Object(fields) => fields
-            .iter()
-            .map(|(name, value)| format!("{name} {}", plain(value)))
-            .collect::<Vec<_>>()
-            .join(", "),
-        other => other.to_string(),
-    }
 }

@@ -1,13 +1,13 @@
 //! `glucopipe journal`.
 
-use std::io::{IsTerminal, stdin};
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::time::Duration;
 
-use glucopipe_runtime::journal::{Journal, Prunable, SinkStats, Stats, Turn, Upkept};
+use glucopipe_runtime::journal::{Journal, Prunable, SinkStats, Stats, Turn, Upkept, damaged};
 use glucopipe_runtime::problem::{Code, Problem};
 
-use super::run::default_journal;
+use super::confirm::{About, confirm};
+use super::place::journal_here;
 use super::{Done, misused};
 use crate::args::{self, JournalFile, JournalForget, JournalPrune, JournalStats};
 use crate::context::Context;
@@ -44,7 +44,7 @@ fn told(
     file: &JournalFile,
     open: impl FnOnce(&Path) -> Result<Option<Journal>, Problem>,
 ) -> Result<Option<Journal>, Problem> {
-    let path = path(file)?;
+    let path = journal_here(file.path.as_deref())?;
     let journal = open(&path)?;
     if journal.is_none() {
         let place = path.display();
@@ -53,10 +53,6 @@ fn told(
         ));
     }
     Ok(journal)
-}
-
-fn path(file: &JournalFile) -> Result<PathBuf, Problem> {
-    file.path.clone().map_or_else(default_journal, Ok)
 }
 
 fn stats(context: &Context, args: &JournalStats) -> Done {
@@ -134,13 +130,8 @@ fn verify(context: &Context, args: &JournalStats) -> Done {
     if found.findings.is_empty() {
         return Ok(Exit::Done);
     }
-    let title = format!("the journal `{}` is damaged", path(&args.file)?.display());
-    let problem = Problem::error(Code::JOURNAL_DAMAGED, title);
-    let problem = found
-        .findings
-        .iter()
-        .fold(problem, |problem, finding| problem.cause(finding.clone()));
-    Err(problem.hint("keep a copy of it; `glucopipe explain GP0705` says what can be done"))
+    let path = journal_here(args.file.path.as_deref())?;
+    Err(damaged(&path, found.findings))
 }
 
 fn prune(context: &Context, args: &JournalPrune) -> Done {
@@ -159,17 +150,18 @@ fn prune(context: &Context, args: &JournalPrune) -> Done {
         context.output.note("nothing to delete");
         return Ok(Exit::Done);
     }
-    let question = |readings: u64| {
+    let refused = |readings: u64| {
         let what = count(readings, "reading");
-        format!("delete {what} from before {} for ever?", args.before)
+        let question = format!("Delete {what} from before {} for ever?", args.before);
+        confirm(context, About::Journal, args.yes, &question, "delete")
     };
-    if let Some(exit) = refused(context, args.yes, &question(readings)) {
+    if let Some(exit) = refused(readings) {
         return Ok(exit);
     }
     let _turn = turn(context, &journal)?;
     let more = journal.prunable(before)?.readings;
     if more > readings
-        && let Some(exit) = refused(context, args.yes, &question(more))
+        && let Some(exit) = refused(more)
     {
         return Ok(exit);
     }
@@ -203,11 +195,11 @@ fn forget(context: &Context, args: &JournalForget) -> Done {
         return Ok(misused(context, &problem));
     };
     let question = format!(
-        "forget `{}` of {}, with what it has acknowledged ({}) and what waits for it ({})? A pipeline that still \
+        "Forget `{}` of {}, with what it has acknowledged ({}) and what waits for it ({})? A pipeline that still \
          has it offers it everything again.",
         sink.name, sink.pipeline, sink.acknowledged, sink.pending
     );
-    if let Some(exit) = refused(context, args.yes, &question) {
+    if let Some(exit) = confirm(context, About::Journal, args.yes, &question, "yes") {
         return Ok(exit);
     }
     let _turn = turn(context, &journal)?;
@@ -224,34 +216,4 @@ fn turn(context: &Context, journal: &Journal) -> Result<Turn, Problem> {
         let line = "waiting until another glucopipe has delivered";
         context.output.note(line);
     })
-}
-
-/// Asks, unless that was answered already. `Some` is what the command ends with instead.
-fn refused(context: &Context, said: bool, question: &str) -> Option<Exit> {
-    if said {
-        return None;
-    }
-    match asked(context, question) {
-        Ok(true) => None,
-        Ok(false) => {
-            context.output.note("nothing was deleted");
-            Some(Exit::Done)
-        }
-        Err(problem) => Some(misused(context, &problem)),
-    }
-}
-
-/// Asks at the terminal.
-fn asked(context: &Context, question: &str) -> Result<bool, Problem> {
-    if !stdin().is_terminal() {
-        let title = "nobody is there to be asked";
-        return Err(Problem::error(Code::CONFIG_MISSING_KEY, title)
-            .cause(question.to_owned())
-            .kept("nothing was deleted")
-            .hint("`--yes` answers it"));
-    }
-    context.output.note(&format!("{question} [y/N]"));
-    let mut answer = String::new();
-    let read = stdin().read_line(&mut answer);
-    Ok(read.is_ok() && matches!(answer.trim(), "y" | "Y" | "yes"))
 }

@@ -4,6 +4,7 @@ mod change;
 mod check;
 mod clock;
 mod compact;
+mod confirm;
 mod devices;
 mod doctor;
 mod dump;
@@ -12,6 +13,7 @@ mod explain;
 mod info;
 mod journal;
 mod persons;
+mod place;
 mod plugins;
 mod printed;
 mod replay;
@@ -21,6 +23,7 @@ mod schedule;
 use clap::CommandFactory;
 use glucopipe_runtime::problem::{Place, Problem};
 
+use self::place::{named_by, with_way_out};
 use crate::args::{Args, Command};
 use crate::context::Context;
 use crate::exit::Exit;
@@ -31,6 +34,7 @@ pub(crate) fn dispatch(context: &Context, command: Command) -> Exit {
         command,
         Command::Info(_) | Command::Clock(_) | Command::Erase(_) | Command::Dump(_)
     );
+    let named_by = named_by(&command);
     let done = match command {
         Command::Run(args) => run::run(context, &args),
         Command::Replay(args) => replay::replay(context, &args),
@@ -59,13 +63,7 @@ pub(crate) fn dispatch(context: &Context, command: Command) -> Exit {
         }
     };
     let exit = done.unwrap_or_else(|problem| {
-        // What a pipeline would name in its file, these commands name in their words.
-        let in_words = |hint: String| hint.replace("`path` in [journal]", "`--journal`");
-        let hint = problem.hint.clone();
-        let problem = Problem {
-            hint: if device { hint.map(in_words) } else { hint },
-            ..problem
-        };
+        let problem = with_way_out(problem, named_by);
         context.output.problem(&problem);
         // What has a position in a file was not said on the command line.
         let in_file = matches!(problem.place, Some(Place::Text { .. }));
@@ -74,12 +72,13 @@ pub(crate) fn dispatch(context: &Context, command: Command) -> Exit {
             exit => exit,
         }
     });
-    match context.output.data_problem() {
-        Some(problem) if exit == Exit::Done => {
-            context.output.problem(&problem);
-            Exit::NotDelivered
-        }
-        _ => exit,
+    let Some(problem) = context.output.data_problem() else {
+        return exit;
+    };
+    context.output.problem(&problem);
+    match exit {
+        Exit::Done => Exit::NotDelivered,
+        exit => exit,
     }
 }
 

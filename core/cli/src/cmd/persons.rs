@@ -9,7 +9,8 @@ use glucopipe_runtime::run::plan::plan;
 use serde_json::{Value, json};
 
 use super::Done;
-use super::run::{Opened, journal_path, open, pipeline_file};
+use super::place::{journal_path, pipeline_file};
+use super::run::{Opened, open};
 use crate::args::Persons;
 use crate::context::Context;
 use crate::exit::Exit;

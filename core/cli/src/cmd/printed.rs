@@ -2,10 +2,12 @@
 //! printed once it is whole.
 
 use std::fs::File;
+use std::io::ErrorKind;
 use std::path::PathBuf;
 
+use glucopipe_runtime::config::Loaded;
 use glucopipe_runtime::problem::{Code, Problem};
-use glucopipe_runtime::run::plan::Plan;
+use glucopipe_runtime::run::plan::{Plan, PlannedSink};
 use glucopipe_runtime::run::report::RunReport;
 use serde_json::Value;
 use tempfile::TempDir;
@@ -16,6 +18,36 @@ use crate::context::Context;
 const STDOUT: &str = "-";
 /// The format of the key `path` of exporters that have one file to print.
 const OUTPUT_FILE: &str = "output-file";
+
+/// Whether a sink prints.
+fn prints(sink: &PlannedSink) -> bool {
+    let schema = &sink.component.about.config_schema;
+    let format = schema.pointer("/properties/path/format");
+    format.and_then(Value::as_str) == Some(OUTPUT_FILE)
+        && sink.config.get("path").and_then(Value::as_str) == Some(STDOUT)
+}
+
+/// Whether every sink that prints is given all that is known, so that what was not printed is printed by the next
+/// run; reports those that are not.
+pub(super) fn may_print(plan: &Plan, loaded: &mut Loaded) -> bool {
+    let mut may = true;
+    for sink in &plan.sinks {
+        if !prints(sink) || sink.is_snapshot() {
+            continue;
+        }
+        let title = format!(
+            "[sinks.{}] gets what is new, and cannot be printed",
+            sink.name
+        );
+        let problem = Problem::error(Code::CONFIG_VALUE, title)
+            .at(loaded.place(&sink.name, &["path"]))
+            .cause("what standard output does not take would never come again")
+            .hint("give it a file");
+        loaded.report(problem);
+        may = false;
+    }
+    may
+}
 
 /// The sink of a plan that prints; two would be one target.
 pub(super) struct Printed {
@@ -30,16 +62,7 @@ impl Printed {
     /// # Errors
     /// When something else is printed, or there is no place for the file.
     pub(super) fn take(plan: &mut Plan, taken: Option<&str>) -> Result<Option<Self>, Problem> {
-        let prints = plan.sinks.iter_mut().find(|sink| {
-            let format = sink
-                .component
-                .about
-                .config_schema
-                .pointer("/properties/path/format");
-            format.and_then(Value::as_str) == Some(OUTPUT_FILE)
-                && sink.config.get("path").and_then(Value::as_str) == Some(STDOUT)
-        });
-        let Some(sink) = prints else {
+        let Some(sink) = plan.sinks.iter_mut().find(|sink| prints(sink)) else {
             return Ok(None);
         };
         if let Some(taken) = taken {
@@ -63,16 +86,24 @@ impl Printed {
         }))
     }
 
-    /// Prints what the sink wrote, and says so in the report.
+    /// Prints what the sink wrote, and says in the report whether that went well.
     pub(super) fn print(self, context: &Context, report: &mut RunReport) {
-        let sink = report.sinks.iter_mut().find(|sink| sink.name == self.sink);
-        if let Some(sink) = sink
+        let printed = match File::open(&self.file) {
+            Ok(mut readings) => context.output.copy(&mut readings),
+            // It failed, which the report says already.
+            Err(error) if error.kind() == ErrorKind::NotFound => return,
+            Err(error) => Err(Problem::error(
+                Code::SINK_WRITE,
+                "cannot read what was to be printed",
+            )
+            .cause(error.to_string())),
+        };
+        if let Err(problem) = printed {
+            report.fail_sink(&self.sink, problem);
+        } else if let Some(sink) = report.sinks.iter_mut().find(|sink| sink.name == self.sink)
             && !sink.targets.is_empty()
         {
             sink.targets = vec!["standard output".to_owned()];
-        }
-        if let Ok(mut readings) = File::open(&self.file) {
-            context.output.copy(&mut readings);
         }
     }
 }

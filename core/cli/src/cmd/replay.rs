@@ -7,7 +7,8 @@ use glucopipe_runtime::run::engine;
 use glucopipe_runtime::run::known::{Keep, Replay};
 use glucopipe_runtime::run::plan::Plan;
 
-use super::run::{ReportTarget, finish, journal_path, open, pipeline_file, plan_or_report};
+use super::place::{journal_path, pipeline_file};
+use super::run::{ReportTarget, finish, open, plan_or_report};
 use super::{Done, misused};
 use crate::args;
 use crate::context::Context;

@@ -1,12 +1,12 @@
 //! `glucopipe run`.
 
 use std::io::Write;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::time::{Duration, Instant};
 
-use glucopipe_runtime::config::{LoadRequest, Loaded, load, read_text};
+use glucopipe_runtime::config::Loaded;
 use glucopipe_runtime::device::Finder;
-use glucopipe_runtime::journal::{Journal, default_path};
+use glucopipe_runtime::journal::Journal;
 use glucopipe_runtime::plugin::Registry;
 use glucopipe_runtime::problem::{Code, Problem, Severity};
 use glucopipe_runtime::run::engine;
@@ -16,31 +16,18 @@ use glucopipe_runtime::run::report::{Outcome, RunReport, SinkReport, SourceStatu
 
 use tempfile::NamedTempFile;
 
-use super::printed::Printed;
+use super::place::{journal_path, pipeline_file, read};
+use super::printed::{Printed, may_print};
 use super::{Done, misused};
 use crate::args::{Pipeline, Run};
 use crate::context::Context;
 use crate::exit::Exit;
 use crate::output::{count, offset};
 
-/// The pipeline that is looked for when none is named.
-const PIPELINE: &str = "pipeline.toml";
-
 /// A pipeline that was read, with the plugins it may use.
 pub(super) struct Opened {
     pub(super) loaded: Loaded,
     pub(super) registry: Registry,
-}
-
-/// Reads a pipeline file.
-fn read(args: &Pipeline) -> Result<Loaded, Problem> {
-    let text = read_text(&args.pipeline).map_err(|problem| *problem)?;
-    Ok(load(LoadRequest {
-        file: args.pipeline.display().to_string(),
-        text,
-        overrides: args.set.clone(),
-        environment: std::env::vars_os().collect(),
-    }))
 }
 
 /// Reads a pipeline file and finds its plugin folders.
@@ -60,13 +47,19 @@ pub(super) fn open(context: &Context, args: &Pipeline) -> Result<Opened, Problem
     })
 }
 
+/// Makes a plan, unless the configuration has problems.
+pub(super) fn planned(context: &Context, opened: &mut Opened) -> Option<Plan> {
+    let finder = context.finder(&opened.registry);
+    let planned = plan(&mut opened.loaded, &opened.registry, &finder);
+    planned.filter(|plan| may_print(plan, &mut opened.loaded))
+}
+
 /// Makes a plan; prints all problems of the configuration.
 ///
 /// # Errors
 /// The exit code when there is no plan.
 pub(super) fn plan_or_report(context: &Context, opened: &mut Opened) -> Result<Plan, Exit> {
-    let finder = context.finder(&opened.registry);
-    let planned = plan(&mut opened.loaded, &opened.registry, &finder);
+    let planned = planned(context, opened);
     for problem in opened.loaded.problems() {
         context.output.problem(problem);
     }
@@ -133,53 +126,6 @@ pub(super) fn finish(context: &Context, report: &RunReport, target: ReportTarget
         };
     }
     exit
-}
-
-/// The journal of a pipeline.
-pub(super) fn journal_path(loaded: &Loaded) -> Result<PathBuf, Problem> {
-    let named = loaded.pipeline.journal.as_ref();
-    let named = named.and_then(|journal| journal.path.clone());
-    named.map_or_else(default_journal, Ok)
-}
-
-/// The pipeline that is meant when none is named, if there is one.
-pub(super) fn pipeline_here() -> Option<&'static Path> {
-    Some(Path::new(PIPELINE)).filter(|path| path.exists())
-}
-
-/// The journal of the pipeline here, else the user's.
-///
-/// # Errors
-/// When the pipeline cannot be read, so that nobody knows which journal is its own.
-pub(super) fn journal_here() -> Result<PathBuf, Problem> {
-    let Some(here) = pipeline_here() else {
-        return default_journal();
-    };
-    let pipeline = Pipeline {
-        pipeline: here.to_owned(),
-        set: Vec::new(),
-    };
-    let loaded = read(&pipeline)?;
-    let mut problems = loaded.problems().iter();
-    match problems.find(|problem| problem.severity == Severity::Error) {
-        Some(problem) => Err(problem.clone()),
-        None => journal_path(&loaded),
-    }
-}
-
-/// The journal of a user.
-pub(super) fn default_journal() -> Result<PathBuf, Problem> {
-    default_path(|name| std::env::var_os(name)).ok_or_else(|| {
-        Problem::error(Code::JOURNAL_OPEN, "there is no place for the journal")
-            .cause("neither XDG_STATE_HOME nor HOME is set")
-            .hint("name a file, with `path` in [journal]")
-    })
-}
-
-/// The pipeline file as the journal knows it, the same from wherever it is run.
-pub(super) fn pipeline_file(path: &Path) -> String {
-    let whole = path.canonicalize().unwrap_or_else(|_| path.to_owned());
-    whole.display().to_string()
 }
 
 /// How often the system is asked for meters; it has no event that every platform knows.

@@ -24,7 +24,7 @@ use crate::context::Context;
 use crate::exit::Exit;
 
 /// Files for a scheduler.
-struct Printed {
+struct Files {
     /// For standard output.
     text: String,
     /// How to install it, a line each.

@@ -10,6 +10,7 @@ use glucopipe_sdk::link::{Kind, ScsiData};
 use glucopipe_sdk::{Error, Status};
 
 use super::operation::{Shared, State, state};
+use crate::cancel::Talk;
 use crate::transport::link::{BUSY, Link, LinkContext, LinkError};
 
 /// Longest wait inside one call of a back end, so that a cancellation is seen soon.
@@ -35,6 +36,8 @@ pub(super) static TABLE: Shared<abi::gp_transport> = Shared(abi::gp_transport {
 /// The object behind `gp_link`.
 struct OpenLink {
     link: Box<dyn Link>,
+    /// Ends after the link.
+    _talk: Talk,
 }
 
 impl From<LinkError> for Error {
@@ -156,7 +159,11 @@ unsafe extern "C" fn open(
                     "no room for the link was given",
                 ));
             }
-            out.write(Box::into_raw(Box::new(OpenLink { link })).cast());
+            let link = OpenLink {
+                link,
+                _talk: state.setup.cancel.talk(),
+            };
+            out.write(Box::into_raw(Box::new(link)).cast());
             Ok(())
         })
     }

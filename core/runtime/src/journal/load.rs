@@ -10,8 +10,8 @@ use arrow::datatypes::Int32Type;
 use glucopipe_sdk::schema::{self, COLUMNS};
 use rusqlite::Row;
 
-use super::{Journal, MeterKey};
-use crate::problem::{Code, Problem};
+use super::{Journal, MeterKey, trouble};
+use crate::problem::Problem;
 use crate::run::intake::{Origin, host_column};
 
 /// A read as it is kept: the readings that were new in it, in the meter's order.
@@ -44,10 +44,7 @@ impl Journal {
     /// # Errors
     /// When the journal cannot be read.
     pub fn load(&self, session: i64) -> Result<Stored, Problem> {
-        let broken = |cause: String| {
-            let title = format!("the journal `{}` is damaged", self.path.display());
-            Problem::error(Code::JOURNAL_DAMAGED, title).cause(cause)
-        };
+        let broken = |cause: String| trouble::damaged(&self.path, [cause]);
         let (origin, device) = self.read(|sqlite| {
             sqlite.query_row(
                 "SELECT meters.driver, sessions.driver, read_at, clock_offset_s, device \

@@ -46,6 +46,7 @@ pub use self::place::{default_path, private_file};
 pub use self::prune::Prunable;
 pub use self::record::{Recorded, Session, SourceKey};
 use self::schema::Refusal;
+pub use self::trouble::damaged;
 pub use self::turn::Turn;
 pub use self::upkeep::{SinkStats, Stats, Upkept};
 use crate::problem::Problem;

@@ -16,16 +16,14 @@ const KEPT: &str = "what was journalled before is intact";
 pub(super) fn unopened(path: &Path, refusal: &Refusal) -> Problem {
     let shown = path.display();
     let title = format!("cannot open the journal `{shown}`");
-    let elsewhere = "name another file, with `path` in [journal]";
     match refusal {
         Refusal::Foreign => Problem::error(Code::JOURNAL_OPEN, title)
             .cause("it is not a journal of glucopipe")
             .kept("it was not changed")
-            .hint(elsewhere),
+            .hint("move it away"),
         Refusal::Empty => {
-            let title = format!("the journal `{shown}` is damaged");
-            Problem::error(Code::JOURNAL_DAMAGED, title)
-                .cause("it is empty, and no glucopipe ever leaves one like that")
+            let cause = "it is empty, and no glucopipe ever leaves one like that";
+            damaged(path, [cause.to_owned()])
                 .kept("it was not changed")
                 .hint("put a copy of it in its place; without one remove it, and the next run makes a new one")
         }
@@ -42,12 +40,20 @@ pub(super) fn unopened(path: &Path, refusal: &Refusal) -> Problem {
     }
 }
 
+/// The journal does not hold what it should.
+pub fn damaged(path: &Path, causes: impl IntoIterator<Item = String>) -> Problem {
+    let title = format!("the journal `{}` is damaged", path.display());
+    let problem = Problem::error(Code::JOURNAL_DAMAGED, title)
+        .hint("keep a copy of it; `glucopipe explain GP0705` says what can be done");
+    causes.into_iter().fold(problem, Problem::cause)
+}
+
 /// The file or its folder cannot be reached.
 pub(super) fn unreachable(path: &Path, error: &io::Error) -> Problem {
     let title = format!("cannot open the journal `{}`", path.display());
     Problem::error(Code::JOURNAL_OPEN, title)
         .cause(error.to_string())
-        .hint("make its folder writable, or name another file, with `path` in [journal]")
+        .hint("make its folder writable")
 }
 
 /// A step failed on an open journal; `what` follows `cannot`.
@@ -61,10 +67,7 @@ fn failed(path: &Path, code: Code, title: String, error: &rusqlite::Error) -> Pr
         return busy(path, PATIENCE.as_secs());
     }
     if is(error, &[ErrorCode::DatabaseCorrupt]) {
-        let title = format!("the journal `{}` is damaged", path.display());
-        return Problem::error(Code::JOURNAL_DAMAGED, title)
-            .cause(error.to_string())
-            .hint("keep a copy of it; `glucopipe explain GP0705` says what can be done");
+        return damaged(path, [error.to_string()]);
     }
     let problem = Problem::error(code, title).cause(error.to_string());
     if is(error, &[ErrorCode::DiskFull]) {

@@ -57,6 +57,11 @@ impl SearchPath {
         }
     }
 
+    /// The folder of a user, in that of their data.
+    pub fn of_user(data_home: &Path) -> PathBuf {
+        data_home.join("glucopipe/plugins")
+    }
+
     /// Adds the folders that need no naming: the user's, the system's, and beside the program.
     pub fn add_standard(&mut self, data_home: Option<&Path>, program: Option<&Path>) {
         let mut add = |path: PathBuf, origin, prefixed_only| {
@@ -69,7 +74,7 @@ impl SearchPath {
             }
         };
         if let Some(data_home) = data_home {
-            add(data_home.join("glucopipe/plugins"), "user", false);
+            add(Self::of_user(data_home), "user", false);
         }
         if let Some(beside) = program.and_then(Path::parent) {
             add(beside.to_owned(), "beside the program", true);

@@ -449,8 +449,6 @@ fn outcome(
     transforms: &[TransformReport],
     sinks: &[SinkReport],
 ) -> Outcome {
-    let served =
-        |sink: &SinkReport| sink.error.is_none() || sink.delivered + sink.already_there > 0;
     let well = |source: &SourceReport| {
         matches!(
             source.status,
@@ -466,7 +464,7 @@ fn outcome(
         Outcome::Done
     } else if setup.cancel.reason() == Some(Reason::Interrupted) {
         Outcome::Interrupted
-    } else if sinks.iter().any(served) {
+    } else if sinks.iter().any(SinkReport::is_served) {
         Outcome::Partial
     } else {
         Outcome::Failed

@@ -9,7 +9,6 @@ use arrow::array::{BooleanArray, RecordBatch};
 use arrow::compute::filter_record_batch;
 use glucopipe_sdk::batch::Texts;
 use glucopipe_sdk::driver::Query;
-use glucopipe_sdk::exporter::Wants;
 use sha2::{Digest, Sha256};
 use uuid::Uuid;
 
@@ -203,7 +202,7 @@ impl Keep<'_> {
                 .kept("what was there before is intact")
                 .hint("run the pipeline once with the meter attached"));
         }
-        let snapshot = sink.wants == Wants::Everything;
+        let snapshot = sink.is_snapshot();
         let meters: Vec<MeterKey> = meters.iter().copied().collect();
         let destination = Destination {
             identity: sink.identity.clone(),

@@ -78,6 +78,13 @@ pub struct PlannedSink {
     pub timeout_secs: u64,
 }
 
+impl PlannedSink {
+    /// Whether it is given all that is known at each run.
+    pub fn is_snapshot(&self) -> bool {
+        self.wants == Wants::Everything
+    }
+}
+
 /// A pipeline that can run.
 pub struct Plan {
     /// Name of the pipeline.

@@ -151,6 +151,11 @@ impl SinkReport {
             .as_ref()
             .is_some_and(|problem| problem.severity == Severity::Error)
     }
+
+    /// Whether something came to its destination, or nothing had to.
+    pub fn is_served(&self) -> bool {
+        self.error.is_none() || self.delivered + self.already_there > 0
+    }
 }
 
 /// The whole report.
@@ -199,6 +204,22 @@ impl RunReport {
     pub fn only_sources_failed(&self) -> bool {
         let unread = |source: &SourceReport| source.status == SourceStatus::Failed;
         self.sources.iter().all(unread) && !self.sinks.iter().any(SinkReport::has_failed)
+    }
+
+    /// Says that what a sink seemed to deliver did not arrive.
+    pub fn fail_sink(&mut self, name: &str, problem: Problem) {
+        let Some(sink) = self.sinks.iter_mut().find(|sink| sink.name == name) else {
+            return;
+        };
+        (sink.delivered, sink.already_there, sink.bytes) = (0, 0, 0);
+        sink.targets.clear();
+        sink.error = Some(problem);
+        if self.outcome != Outcome::Interrupted {
+            self.outcome = match self.sinks.iter().any(SinkReport::is_served) {
+                true => Outcome::Partial,
+                false => Outcome::Failed,
+            };
+        }
     }
 
     /// Every problem, to be put into other words.

@@ -13,6 +13,7 @@ use super::ids::Ids;
 use super::layout::Layout;
 use super::merge::Merge;
 use super::out::Out;
+use crate::batch::slices;
 use crate::error::{Error, Result, Status};
 use crate::exporter::{CommitReport, Preview, Sink, Wants};
 use crate::files::check_target;
@@ -93,8 +94,8 @@ pub struct TextFile<L> {
     mode: Mode,
     layout: L,
     state: State,
-    /// The file as it was when it was read.
-    read: Option<Stamp>,
+    /// What was there when the earlier file was looked for; `None` when it was not looked for.
+    looked: Option<Option<Stamp>>,
     /// Transforms leave out all that is known.
     emptied: bool,
     /// Only count.
@@ -137,7 +138,7 @@ impl<L: Layout> TextFile<L> {
             mode,
             layout,
             state: State::Fresh,
-            read: None,
+            looked: None,
             emptied: false,
             dry: false,
             offered: 0,
@@ -228,7 +229,7 @@ impl<L: Layout> TextFile<L> {
             Some(file) => file,
             None => {
                 self.check()?;
-                self.read = Stamp::of(&self.path);
+                self.looked = Some(Stamp::of(&self.path));
                 File::open(&self.path)
             }
         };
@@ -263,7 +264,7 @@ impl<L: Layout> TextFile<L> {
         tick: Tick<'_>,
     ) -> Result<Option<Out>> {
         while let Some(batch) = readings.next_batch()? {
-            for rows in slices(&batch) {
+            for rows in pieces(&batch) {
                 let mut open = match out.take() {
                     Some(out) => out,
                     None => self.begin(Some(&rows))?,
@@ -306,7 +307,7 @@ impl<L: Layout> TextFile<L> {
                 }
             }
         }
-        for rows in batches.iter().flat_map(slices) {
+        for rows in batches.iter().flat_map(pieces) {
             let rest = new.only(&rows)?;
             self.already_there += (rows.num_rows() - rest.num_rows()) as u64;
             self.delivered += self.layout.rows(&rest, &mut out.buffer)?;
@@ -329,7 +330,7 @@ impl<L: Layout> TextFile<L> {
         }
         let mut merge = Merge::new(self.earlier(before.as_ref())?, offered);
         let mut out = self.begin(None)?;
-        for rows in batches.iter().flat_map(slices) {
+        for rows in batches.iter().flat_map(pieces) {
             let delivered = self.delivered;
             self.delivered += merge.rows(&rows, &mut self.layout, &mut out, &|| tick(delivered))?;
             out.flush()?;
@@ -337,7 +338,8 @@ impl<L: Layout> TextFile<L> {
         }
         let replaced = merge.finish(&mut out, &|| tick(self.delivered))?;
         self.already_there += replaced;
-        self.delivered -= replaced;
+        // A layout may leave out what the file has.
+        self.delivered = self.delivered.saturating_sub(replaced);
         out.flush()?;
         Ok(Some(out))
     }
@@ -360,7 +362,9 @@ impl<L: Layout> TextFile<L> {
 
     fn finish(&mut self) -> Result<CommitReport> {
         let out = self.take()?;
-        let left_out = self.offered - self.delivered - self.already_there;
+        let left_out = self
+            .offered
+            .saturating_sub(self.delivered + self.already_there);
         let report = CommitReport {
             delivered: self.delivered,
             already_there: self.already_there,
@@ -379,7 +383,11 @@ impl<L: Layout> TextFile<L> {
             Some(out) => out,
             None => self.begin(None)?,
         };
-        if self.read.is_some() && self.read != Stamp::of(&self.path) {
+        if self
+            .looked
+            .as_ref()
+            .is_some_and(|was| *was != Stamp::of(&self.path))
+        {
             let message = format!(
                 "{} file `{}` was changed by another program in the meantime",
                 L::NAME,
@@ -450,11 +458,8 @@ fn check_name(path: &Path) -> Result<()> {
     Ok(())
 }
 
-fn slices(batch: &RecordBatch) -> impl Iterator<Item = RecordBatch> {
-    let rows = batch.num_rows();
-    (0..rows)
-        .step_by(ROWS_PER_WRITE)
-        .map(move |start| batch.slice(start, ROWS_PER_WRITE.min(rows - start)))
+fn pieces(batch: &RecordBatch) -> impl Iterator<Item = RecordBatch> {
+    slices(batch, ROWS_PER_WRITE)
 }
 
 #[cfg(test)]

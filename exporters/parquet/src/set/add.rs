@@ -11,7 +11,7 @@ use glucopipe_sdk::arrow::array::{
 };
 use glucopipe_sdk::arrow::compute::filter_record_batch;
 use glucopipe_sdk::arrow::datatypes::Schema;
-use glucopipe_sdk::batch::{Texts, typed};
+use glucopipe_sdk::batch::{Texts, slices, typed};
 use glucopipe_sdk::stream::Batches;
 use glucopipe_sdk::{Error, Op, Result};
 use parquet::arrow::ArrowWriter;
@@ -23,7 +23,7 @@ use super::disk;
 use super::known::Known;
 use super::staging::Staging;
 use crate::encode::{self, BYTES_PER_GROUP, Format, ID, ROWS_PER_GROUP, TIME};
-use crate::file::slices;
+use crate::file::ROWS_PER_WRITE;
 use crate::partition::{Key, Partition, split};
 
 /// Readings that are looked for at once.
@@ -128,7 +128,7 @@ impl<'a> Adding<'a> {
         let mut window = Waiting::default();
         let mut next = Some(first);
         while let Some(batch) = next {
-            for rows in slices(&batch) {
+            for rows in slices(&batch, ROWS_PER_WRITE) {
                 window.push(encode::arranged(&rows)?);
                 if window.rows >= ROWS_PER_LOOK || window.bytes >= BYTES_PER_GROUP {
                     self.sort_out(std::mem::take(&mut window))?;

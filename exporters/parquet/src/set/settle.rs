@@ -24,7 +24,7 @@ const NOTE: &str = "json";
 
 /// What is to happen to a folder of the data set.
 #[derive(Debug, Default, PartialEq, Eq, Deserialize, Serialize)]
-#[serde(crate = "glucopipe_sdk::serde", default)]
+#[serde(crate = "glucopipe_sdk::serde")]
 pub(super) struct Note {
     /// Which folder.
     pub(super) partition: Vec<String>,
@@ -86,11 +86,9 @@ impl Swap {
     /// not.
     ///
     /// # Errors
-    /// As the disk says, or when the run was cancelled meanwhile.
+    /// As the disk says, when the note does not say what is what, or when the run was cancelled meanwhile.
     pub(super) fn settle(&self, op: Option<&Op>, root: &Path) -> Result<()> {
-        let said = fs::read(&self.note).unwrap_or_default();
-        // Half a note is older than the folder.
-        let said: Note = serde_json::from_slice(&said).unwrap_or_default();
+        let said = self.said()?;
         let swapped = !said
             .merged
             .iter()
@@ -104,6 +102,26 @@ impl Swap {
         }
         let failed = |error| cannot_write(&self.folder, &error);
         self.empty(&said, swapped, root).map_err(failed)
+    }
+
+    /// What the note says; nothing where there is no folder yet, which half a note is older than.
+    fn said(&self) -> Result<Note> {
+        let unreadable = |error: &io::Error| {
+            let (folder, note) = (self.folder.display(), self.note.display());
+            let what = format!(
+                "nothing tells whether the files in `{folder}` are readings of the data set (look, and move it \
+                 away with its note), because `{note}` cannot be read"
+            );
+            Error::file(what, error)
+        };
+        let text = fs::read(&self.note).map_err(|error| unreadable(&error))?;
+        match serde_json::from_slice(&text) {
+            Ok(said) => Ok(said),
+            Err(error) => match fs::symlink_metadata(&self.folder) {
+                Err(none) if none.kind() == io::ErrorKind::NotFound => Ok(Note::default()),
+                _ => Err(unreadable(&error.into())),
+            },
+        }
     }
 
     fn empty(&self, said: &Note, swapped: bool, root: &Path) -> io::Result<()> {

@@ -23,12 +23,16 @@ use glucopipe_sdk::{Error, Op, Result, Status, abi};
 #[schemars(crate = "glucopipe_sdk::schemars")]
 struct Config {
     /// The file.
+    #[schemars(extend("format" = "output-file"))]
     path: PathBuf,
     /// What it is called by its owner.
     label: Option<String>,
     /// Something that changes nothing of what arrives.
     #[schemars(extend("x-tuning" = true))]
     patience: Option<u32>,
+    /// Whether lines are short.
+    #[serde(default)]
+    compact: bool,
 }
 
 struct Mailbox;
@@ -40,7 +44,7 @@ impl Exporter for Mailbox {
     type Sink = Slot;
 
     fn open(_: &Op, config: Config) -> Result<Slot> {
-        let _ = (&config.label, config.patience);
+        let _ = (&config.label, config.patience, config.compact);
         Ok(Slot {
             path: config.path,
             ids: Vec::new(),

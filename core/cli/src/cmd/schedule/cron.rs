@@ -3,7 +3,7 @@
 use glucopipe_runtime::problem::Problem;
 
 use super::job::Job;
-use super::{Printed, quoted, unwritable};
+use super::{Files, quoted, unwritable};
 use crate::exit::Exit;
 
 /// Longest command that every cron takes.
@@ -11,7 +11,7 @@ const LINE: usize = 990;
 
 /// A line for each time. Cron mails what a command prints: nothing when all went well or no meter was there,
 /// and everything when something is wrong. A second run at the same time waits for the first at the journal.
-pub(super) fn print(job: &Job) -> Result<Printed, Problem> {
+pub(super) fn print(job: &Job) -> Result<Files, Problem> {
     let run: Vec<String> = [&job.program]
         .into_iter()
         .chain(&job.arguments)
@@ -42,5 +42,5 @@ pub(super) fn print(job: &Job) -> Result<Printed, Problem> {
     );
     let mut steps: Vec<String> = job.making().into_iter().collect();
     steps.push("crontab -e, and add the lines".to_owned());
-    Ok(Printed { text, steps })
+    Ok(Files { text, steps })
 }

@@ -1,18 +1,18 @@
 //! What is to be run: the pipeline, the program, and what a scheduler does not know of the shell we are in.
 
-use std::ffi::OsString;
 use std::path::{Path, PathBuf};
 
 use glucopipe_runtime::config::{LoadRequest, Loaded, Pipeline, load, read_text};
 use glucopipe_runtime::journal::default_path;
+use glucopipe_runtime::plugin::SearchPath;
 use glucopipe_runtime::problem::{Code, Problem};
 use serde_json::{Map, Value};
 
-use super::super::run::default_journal;
+use super::super::place::default_journal;
 use super::timing::When;
 use super::unwritable;
 use crate::args::{Schedule, Scheduler};
-use crate::context::{Context, PLUGIN_VARIABLE};
+use crate::context::{Context, data_home, named_folders};
 use crate::exit::Exit;
 
 /// Overrides begin with this.
@@ -100,14 +100,16 @@ impl Job {
         for set in &args.pipeline.set {
             arguments.extend(["--set".to_owned(), set.clone()]);
         }
-        let (journal, elsewhere) = journal(pipeline, args.system && user().is_none())?;
+        // A service of the system without a user has no home.
+        let is_homeless = args.system && user().is_none();
+        let (journal, elsewhere) = journal(pipeline, is_homeless)?;
         if elsewhere {
             arguments.extend([
                 "--set".to_owned(),
                 format!("journal.path={}", whole(&journal)?),
             ]);
         }
-        for extra in plugin_folders(context) {
+        for extra in plugin_folders(context, is_homeless) {
             arguments.extend(["--plugin-dir".to_owned(), whole(&extra)?]);
         }
         let targets = pipeline
@@ -224,20 +226,20 @@ fn journal(pipeline: &Pipeline, is_homeless: bool) -> Result<(PathBuf, bool), Pr
     let here = default_journal()?;
     let plain = |name: &str| std::env::var_os(name).filter(|_| name != "XDG_STATE_HOME");
     let there = default_path(plain);
-    // A service of the system without a user has no home.
     let elsewhere = is_homeless || there.as_ref() != Some(&here);
     Ok((here, elsewhere))
 }
 
-/// Plugin folders that only the environment and the arguments name.
-fn plugin_folders(context: &Context) -> Vec<PathBuf> {
+/// Plugin folders that a run finds by the arguments and the environment alone.
+fn plugin_folders(context: &Context, is_homeless: bool) -> Vec<PathBuf> {
     let mut folders = context.plugin_dirs().to_vec();
-    let named: Option<OsString> = std::env::var_os(PLUGIN_VARIABLE);
-    folders.extend(named.iter().flat_map(std::env::split_paths));
-    let users = std::env::var_os("XDG_DATA_HOME").map(PathBuf::from);
+    folders.extend(named_folders());
+    let here = data_home(|name| std::env::var_os(name));
+    let there = data_home(|name| std::env::var_os(name).filter(|_| name != "XDG_DATA_HOME"));
+    let users = here.filter(|here| is_homeless || there.as_ref() != Some(here));
     folders.extend(
         users
-            .map(|data| data.join("glucopipe/plugins"))
+            .map(|data| SearchPath::of_user(&data))
             .filter(|folder| folder.exists()),
     );
     folders.retain(|folder| folder.is_absolute());
@@ -250,13 +252,11 @@ fn path_of(options: &Map<String, Value>) -> Option<&str> {
     path.filter(|path| !matches!(*path, "" | "-"))
 }
 
-/// The folder that is written into for a target: a data set itself, else the folder of the file.
+/// The folder that is written into for a target: the one around it, in which a file is replaced and a data set is
+/// prepared.
 fn written(target: &Path) -> PathBuf {
     let real = target.canonicalize();
     let target = real.as_deref().unwrap_or(target);
-    if target.is_dir() {
-        return target.to_owned();
-    }
     target.parent().unwrap_or(target).to_owned()
 }
 

@@ -4,14 +4,14 @@ use glucopipe_runtime::problem::Problem;
 
 use super::job::Job;
 use super::xml::element;
-use super::{Printed, quoted};
+use super::{Files, quoted};
 
 /// The mode that new files do not get: everything for others.
 const UMASK: u32 = 0o077;
 
 /// A property list. Nothing starts a run again because of its exit code; times missed in sleep are made up
 /// for on waking, once.
-pub(super) fn print(job: &Job) -> Result<Printed, Problem> {
+pub(super) fn print(job: &Job) -> Result<Files, Problem> {
     let label = format!("io.github.glucopipe.{}", job.name);
     let arguments = [&job.program].into_iter().chain(&job.arguments);
     let arguments: String = arguments
@@ -50,7 +50,7 @@ pub(super) fn print(job: &Job) -> Result<Printed, Problem> {
     let mut steps: Vec<String> = job.making().into_iter().collect();
     steps.push(format!("save the output as {file}"));
     steps.push(format!("launchctl bootstrap gui/$(id -u) {file}"));
-    Ok(Printed {
+    Ok(Files {
         text: text.concat(),
         steps,
     })

@@ -5,13 +5,13 @@ use glucopipe_runtime::problem::Problem;
 use super::job::Job;
 use super::timing::When;
 use super::xml::element;
-use super::{Printed, unwritable};
+use super::{Files, unwritable};
 
 /// The day that times are counted from; every day is one of them.
 const FIRST_DAY: &str = "2020-01-01";
 
 /// A task in XML, without an encoding: a shell that redirects it may write UTF-16, and its mark says so.
-pub(super) fn print(job: &Job) -> Result<Printed, Problem> {
+pub(super) fn print(job: &Job) -> Result<Files, Problem> {
     let arguments: Vec<String> = job.arguments.iter().map(|part| argument(part)).collect();
     let parts = [&job.program, &job.folder]
         .into_iter()
@@ -73,7 +73,7 @@ pub(super) fn print(job: &Job) -> Result<Printed, Problem> {
         format!("schtasks /Create /TN {0} /XML {0}.xml", job.name),
         "a last result of 0x4 means that no meter was attached".to_owned(),
     ];
-    Ok(Printed { text, steps })
+    Ok(Files { text, steps })
 }
 
 fn trigger(job: &Job, time: &str, every: Option<u32>) -> String {

@@ -5,7 +5,7 @@ use std::fmt::Write as _;
 use glucopipe_runtime::problem::Problem;
 
 use super::job::Job;
-use super::{Printed, quoted, unwritable};
+use super::{Files, quoted, unwritable};
 use crate::args::{Part, Schedule};
 use crate::exit::Exit;
 
@@ -43,7 +43,7 @@ const SYSTEM_ONLY: [&str; 12] = [
 ];
 
 /// Prints both units, or one.
-pub(super) fn print(job: &Job, args: &Schedule) -> Result<Printed, Problem> {
+pub(super) fn print(job: &Job, args: &Schedule) -> Result<Files, Problem> {
     let folder = match args.system {
         true => "/etc/systemd/system",
         false => "~/.config/systemd/user",
@@ -64,7 +64,7 @@ pub(super) fn print(job: &Job, args: &Schedule) -> Result<Printed, Problem> {
             Part::Timer => timer(job),
         };
     }
-    Ok(Printed {
+    Ok(Files {
         text,
         steps: steps(job, args, &file("service"), &file("timer")),
     })

@@ -67,7 +67,7 @@ fn args(line: &[&str]) -> Schedule {
     }
 }
 
-fn shown(printed: &Printed) -> String {
+fn shown(printed: &Files) -> String {
     format!("{}---\n{}\n", printed.text, printed.steps.join("\n"))
 }
 
@@ -336,7 +336,7 @@ fn a_task_reads_back_as_it_was_meant() {
 
 /// What cron hands to the shell: the line behind the times, percent signs unescaped.
 #[cfg(unix)]
-fn cron_command(printed: &Printed) -> String {
+fn cron_command(printed: &Files) -> String {
     let line = printed.text.lines().nth(1).unwrap();
     let command = line.splitn(6, ' ').nth(5).unwrap().replace(r"\%", "\u{0}");
     assert!(!command.contains('%'), "{command}");

@@ -13,6 +13,9 @@ use crate::text::{Found, Mode, RowKey, RowReader, TextFile};
 
 const HEAD: &str = "# id time key value\n";
 
+/// A value that has no place in the file.
+const NOWHERE: &str = "-";
+
 /// `ID TIME KEY VALUE`, a row a line.
 struct Lines;
 
@@ -29,12 +32,17 @@ impl Layout for Lines {
         let [ids, keys, values] =
             ["reading_id", "record_key", "raw_value"].map(|name| Texts::of(batch, name));
         let (ids, keys, values) = (ids?, keys?, values?);
+        let mut written = 0;
         for row in 0..batch.num_rows() {
             let text = [&ids, &keys, &values].map(|texts| texts.get(row).unwrap());
+            if text[2] == NOWHERE {
+                continue;
+            }
+            written += 1;
             let line = format!("{} {} {} {}\n", text[0], times.value(row), text[1], text[2]);
             out.extend_from_slice(line.as_bytes());
         }
-        Ok(batch.num_rows() as u64)
+        Ok(written)
     }
 
     fn reader(&self) -> Option<Box<dyn RowReader>> {
@@ -218,6 +226,15 @@ fn merge_moves_a_reading_whose_place_changed() {
 }
 
 #[test]
+fn merge_takes_away_a_reading_that_has_no_place_any_more() {
+    let lines = ["a 1 k1 old", "b 2 k2 old"];
+    let (after, (delivered, there)) =
+        after(Mode::Merge, Some(&lines), &[&[("a", 1, "k1", NOWHERE)]]);
+    assert_eq!(after, ["b 2 k2 old"]);
+    assert_eq!((delivered, there), (0, 1));
+}
+
+#[test]
 fn nothing_new_to_append_leaves_the_file_alone() {
     let home = tempfile::tempdir().unwrap();
     let path = file(&home, Some(&["a 1 k1 old"]));
@@ -291,6 +308,25 @@ fn a_file_that_somebody_changed_meanwhile_is_not_written_over() {
         "{error}"
     );
     assert_eq!(fs::read_to_string(&path).unwrap(), "edited meanwhile");
+}
+
+#[test]
+fn a_file_that_somebody_made_meanwhile_is_not_written_over() {
+    for mode in [Mode::Append, Mode::Merge] {
+        let home = tempfile::tempdir().unwrap();
+        let path = file(&home, None);
+        let host = TestHost::new();
+        let mut sink = TextFile::new(path.clone(), mode, Lines).unwrap();
+        sink.write(&host.op(), feed([Ok(batch(&[D]))]).as_mut())
+            .unwrap();
+        fs::write(&path, "made meanwhile").unwrap();
+        let error = sink.commit(&host.op()).unwrap_err();
+        assert!(
+            error.retryable && error.message.contains("was changed"),
+            "{error}"
+        );
+        assert_eq!(fs::read_to_string(&path).unwrap(), "made meanwhile");
+    }
 }
 
 #[test]

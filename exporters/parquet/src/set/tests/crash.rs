@@ -151,6 +151,37 @@ fn a_killed_run_that_merges_is_completed() {
 }
 
 #[test]
+fn a_folder_whose_note_cannot_be_read_stays_where_it_is() {
+    let home = begun(&[]);
+    let staging = home.folder.path().join(".lake.glucopipe");
+    let (swap, note) = (staging.join("1.swap"), staging.join("1.json"));
+    fs::create_dir_all(&swap).unwrap();
+    let file = &folder::files(&home.root()).unwrap()[0];
+    fs::copy(file.path(&home.root()), swap.join("merged.parquet")).unwrap();
+    for damage in ["", "{\"partition\":[],\"merged\":[\"mer", "{}"] {
+        fs::write(&note, damage).unwrap();
+        let error = home.compact().unwrap_err();
+        assert_eq!(error.status, Status::Io, "{error}");
+        assert!(error.message.contains("1.swap"), "{error}");
+        assert_eq!((home.seen(), home.count()), (before(), 2));
+        assert!(swap.join("merged.parquet").exists());
+    }
+    // A note that cannot be read at all.
+    fs::remove_file(&note).unwrap();
+    fs::create_dir(&note).unwrap();
+    home.compact().unwrap_err();
+    assert_eq!((home.seen(), home.count()), (before(), 2));
+
+    // Half a note is older than its folder.
+    fs::remove_dir(&note).unwrap();
+    fs::write(&note, "{").unwrap();
+    fs::remove_dir_all(&swap).unwrap();
+    home.compact().unwrap();
+    assert_eq!((home.seen(), home.count()), (before(), 1));
+    assert!(!staging.exists());
+}
+
+#[test]
 fn what_others_put_there_at_the_last_moment_is_put_back() {
     let home = begun(&[]);
     let (stray, swapped) = (home.root().join("stray.txt"), Rc::new(Cell::new(false)));
