@@ -7,7 +7,7 @@ use glucopipe_runtime::config::Component as Kind;
 use glucopipe_runtime::device::{Attached, surroundings, udev};
 use glucopipe_runtime::journal::Journal;
 use glucopipe_runtime::problem::{Code, Problem};
-use glucopipe_runtime::render::escape;
+use glucopipe_runtime::render::{escape, quoted};
 
 use super::Done;
 use super::run::journal_here;
@@ -135,11 +135,12 @@ fn open_to_others(path: &Path) -> Option<Problem> {
         let found = path.metadata().ok()?;
         let me = rustix::process::geteuid().as_raw();
         let shown = path.display();
+        let typed = quoted(&shown.to_string());
         let problem = |title: String| Problem::error(Code::JOURNAL_OPEN, title);
         if found.uid() != me {
             let title = format!("the journal `{shown}` is not yours");
             let cause = format!("it belongs to uid {}, and you are uid {me}", found.uid());
-            let hint = format!("run as its owner, or `sudo chown {me} {shown}`");
+            let hint = format!("run as its owner, or `sudo chown {me} {typed}`");
             return Some(problem(title).cause(cause).hint(hint));
         }
         let mode = found.mode() & 0o777;
@@ -149,7 +150,7 @@ fn open_to_others(path: &Path) -> Option<Problem> {
             return Some(
                 problem(title)
                     .cause(cause)
-                    .hint(format!("chmod 600 {shown}")),
+                    .hint(format!("chmod 600 {typed}")),
             );
         }
     }
