@@ -47,11 +47,11 @@ pub(super) fn doctor(context: &Context, args: &Doctor) -> Done {
             }
         }
     }
-    if let Some(problem) = surroundings::no_usb() {
-        context.output.problem(&problem);
-    }
     let meters = context.finder(&registry).attached(None)?;
     if meters.is_empty() {
+        if let Some(problem) = surroundings::no_usb() {
+            context.output.problem(&problem);
+        }
         context.output.data("meters: none attached\n");
     }
     for meter in &meters {
