@@ -57,9 +57,6 @@ impl Context {
     /// The plugins; `extra` are the folders a pipeline names.
     pub(crate) fn registry(&self, extra: &[PathBuf]) -> Registry {
         let mut search = SearchPath::default();
-        for folder in extra {
-            search.add(folder, "[plugins] of the pipeline");
-        }
         for folder in &self.plugin_dirs {
             search.add(folder, "--plugin-dir");
         }
@@ -67,6 +64,9 @@ impl Context {
             for folder in std::env::split_paths(&path).filter(|f| !f.as_os_str().is_empty()) {
                 search.add(&folder, PLUGIN_VARIABLE);
             }
+        }
+        for folder in extra {
+            search.add(folder, "[plugins] of the pipeline");
         }
         let data_home = std::env::var_os("XDG_DATA_HOME")
             .map(PathBuf::from)
