@@ -19,7 +19,7 @@ use crate::progress;
 use crate::signals;
 
 /// Holds the clock still, for tests and reproducible runs: an RFC 3339 time.
-const CLOCK_VARIABLE: &str = "GLUCOPIPE_CLOCK";
+pub(crate) const CLOCK_VARIABLE: &str = "GLUCOPIPE_CLOCK";
 /// Plugin folders, separated as in PATH.
 pub(crate) const PLUGIN_VARIABLE: &str = "GLUCOPIPE_PLUGIN_PATH";
 

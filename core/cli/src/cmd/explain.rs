@@ -2,7 +2,7 @@
 
 use std::fmt::Write as _;
 
-use glucopipe_runtime::codes::{Code, all};
+use glucopipe_runtime::codes::{Code, Entry, all};
 use glucopipe_runtime::journal::{Journal, Life};
 use glucopipe_runtime::problem::Problem;
 use glucopipe_runtime::run::known::Keep;
@@ -25,6 +25,11 @@ const FRAME_LINE: usize = 16;
 /// Explains an error code or a reading.
 pub(super) fn explain(context: &Context, args: &Explain) -> Done {
     let Some(text) = &args.what else {
+        if args.json {
+            let codes: Vec<Value> = all().iter().map(document).collect();
+            context.output.json(&json!({ "codes": codes }));
+            return Ok(Exit::Done);
+        }
         let rows: Vec<Vec<String>> = all()
             .iter()
             .map(|entry| vec![entry.code.to_string(), entry.summary.into()])
@@ -34,6 +39,10 @@ pub(super) fn explain(context: &Context, args: &Explain) -> Done {
     };
     if let Some(code) = Code::parse(text) {
         let entry = code.entry();
+        if args.json {
+            context.output.json(&document(entry));
+            return Ok(Exit::Done);
+        }
         context.output.data(&format!(
             "{}: {}\n\n{}\n",
             entry.code, entry.summary, entry.page
@@ -47,6 +56,11 @@ pub(super) fn explain(context: &Context, args: &Explain) -> Done {
         return Ok(Exit::Usage);
     }
     reading(context, args, &text.to_ascii_lowercase())
+}
+
+/// A code for programs.
+fn document(entry: &Entry) -> Value {
+    json!({ "code": entry.code.to_string(), "summary": entry.summary, "page": entry.page })
 }
 
 /// Whether a text looks like a UUID.
