@@ -106,10 +106,10 @@ fn doctor_looks_at_the_journal() {
     workspace.write(
         "pipeline.toml",
         "[sources.meter]\ndevice = \"virtual:contour-next-usb?records=20\"\n[sinks.sheet]\nexporter = \"csv\"\n\
-         inputs = [\"meter\"]\npath = \"sheet.csv\"\n[journal]\npath = \"kept/here.db\"\n",
+         inputs = [\"meter\"]\npath = \"sheet.csv\"\n[journal]\npath = \"kept here/it.db\"\n",
     );
     assert_eq!(workspace.run(&["run"]).code, 0);
-    let path = workspace.path().join("kept/here.db");
+    let path = workspace.path().join("kept here/it.db");
     let doctor = |code: i32, words: &str| {
         let before = std::fs::read(&path).expect("a journal");
         let finished = workspace.run(&["doctor"]);
@@ -118,9 +118,9 @@ fn doctor_looks_at_the_journal() {
         assert!(code == 0 || finished.code == code, "{said}");
         assert_eq!(std::fs::read(&path).expect("a journal"), before);
     };
-    doctor(0, "journal kept/here.db: version 2, whole\n");
+    doctor(0, "journal kept here/it.db: version 2, whole\n");
     std::fs::set_permissions(&path, std::fs::Permissions::from_mode(0o644)).expect("a mode");
-    doctor(1, "chmod 600 kept/here.db");
+    doctor(1, "chmod 600 'kept here/it.db'");
     std::fs::set_permissions(&path, std::fs::Permissions::from_mode(0o600)).expect("a mode");
     let mut bytes = std::fs::read(&path).expect("a journal");
     let middle = bytes.len() / 2;

@@ -1,11 +1,13 @@
 //! Pages that are rendered from the program's own registries. `GLUCOPIPE_BLESS=1` writes them anew.
 
+use std::collections::BTreeSet;
 use std::fmt::Write;
 use std::fs;
 use std::path::PathBuf;
 
 use glucopipe_emulator::catalog;
 use glucopipe_runtime::codes;
+use glucopipe_runtime::run::report::{Outcome, SourceStatus};
 use glucopipe_sdk::schema::{COLUMNS, Filler, Kind};
 use glucopipe_tests::Workspace;
 use serde_json::Value;
@@ -189,4 +191,112 @@ fn the_columns_are_those_of_the_schema() {
         "readings.md",
         &format!("{before}{BEGIN}\n{}{END}{after}", table()),
     );
+}
+
+/// A run with everything that a report can tell: a record set aside, and problems with a place in the file
+/// and without one.
+const REPORTED: &str = r#"[sources.meter]
+device = "virtual:contour-next-usb?records=20&fault=odd:7"
+[sources.away]
+device = "serial:NOBODYS"
+[transforms.local]
+type = "clock"
+inputs = ["meter", "away", "typed"]
+timezone = "Europe/Athens"
+[sinks.sheet]
+exporter = "csv"
+inputs = ["local"]
+path = "sheet.csv"
+"#;
+
+/// The names of all fields, but those that a driver chooses.
+fn fields(value: &Value, found: &mut BTreeSet<String>) {
+    match value {
+        Value::Object(object) => {
+            for (name, value) in object {
+                found.insert(name.clone());
+                if !["counts", "annotations"].contains(&name.as_str()) {
+                    fields(value, found);
+                }
+            }
+        }
+        Value::Array(items) => items.iter().for_each(|item| fields(item, found)),
+        _ => {}
+    }
+}
+
+/// The words in backticks of a text.
+fn literals(text: &str) -> BTreeSet<&str> {
+    text.split('`').skip(1).step_by(2).collect()
+}
+
+/// `docs/report.md` names every key of a report and every word for an end; its tables have no other keys.
+#[test]
+fn the_keys_of_a_report_are_explained() {
+    let workspace = Workspace::new();
+    workspace.write("pipeline.toml", REPORTED);
+    let typed = "sources.typed={ device = \"serial:NOBODYS\" }";
+    let run = workspace.run(&["run", "--dry-run", "--report", "-", "--set", typed]);
+    let report: Value = serde_json::from_str(&run.stdout).expect("one JSON document");
+    let mut keys = BTreeSet::new();
+    fields(&report, &mut keys);
+    for key in ["raw", "would", "line", "title"] {
+        assert!(keys.contains(key), "{report:#}");
+    }
+    let text = fs::read_to_string(page("report.md")).expect("the page");
+    let explained = literals(&text);
+    let outcomes = [
+        Outcome::Done,
+        Outcome::Partial,
+        Outcome::Failed,
+        Outcome::Interrupted,
+    ];
+    let statuses = [
+        SourceStatus::Complete,
+        SourceStatus::Incomplete,
+        SourceStatus::Failed,
+        SourceStatus::Replayed,
+    ];
+    let words = outcomes.iter().map(serde_json::to_value);
+    let words = words.chain(statuses.iter().map(serde_json::to_value));
+    let words = words.map(|word| word.expect("a word").as_str().expect("a text").to_owned());
+    for name in keys.iter().cloned().chain(words) {
+        assert!(
+            explained.contains(name.as_str()),
+            "`{name}` is not explained"
+        );
+    }
+    let rows = text.lines().filter_map(|line| line.strip_prefix("| `"));
+    for row in rows {
+        let first = format!("`{}", row.split(" |").next().unwrap_or_default());
+        for name in literals(&first) {
+            assert!(keys.contains(name), "there is no key `{name}`");
+        }
+    }
+}
+
+/// `docs/pipeline.md` has every exit code with its meaning, as the manual page has it.
+#[test]
+fn the_exit_codes_are_explained() {
+    let manual = Workspace::new().run(&["man"]).stdout;
+    let (_, section) = manual
+        .split_once(".SH \"EXIT STATUS\"\n")
+        .expect("a section");
+    let (section, _) = section.split_once(".SH").expect("one behind it");
+    let text = fs::read_to_string(page("pipeline.md")).expect("the page");
+    let (_, table) = text.split_once("\n## Exit codes\n").expect("a section");
+    let rows: Vec<&str> = table
+        .lines()
+        .filter(|line| line.starts_with("| "))
+        .collect();
+    let codes: Vec<&str> = section.split(".TP\n").skip(1).collect();
+    assert_eq!(rows.len(), 1 + codes.len(), "a head, and a row for each");
+    for (row, code) in rows.iter().skip(1).zip(codes) {
+        let mut lines = code.lines();
+        let bold = lines.next().expect("a code");
+        let code = bold.trim_start_matches(r"\fB").trim_end_matches(r"\fR");
+        let meaning = lines.next().expect("a meaning");
+        let start = format!("| {code} | {meaning} |");
+        assert!(row.starts_with(&start), "expected `{start}`, got `{row}`");
+    }
 }

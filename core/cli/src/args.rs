@@ -81,8 +81,8 @@ pub(crate) enum Command {
     Explain(Explain),
     /// Print completions for a shell
     Completions(Completions),
-    /// Print the manual page
-    Man,
+    /// Print a manual page
+    Man(Man),
 }
 
 /// A pipeline with its overrides.
@@ -112,7 +112,7 @@ pub(crate) struct Run {
     /// Write the run report as JSON, `-` for standard output
     #[arg(long, value_name = "FILE")]
     pub(crate) report: Option<PathBuf>,
-    /// Write a transcript of the session with the meter; it holds readings
+    /// Write a transcript of the session with the meter, for a pipeline of one source; it holds readings
     #[arg(long, value_name = "FILE")]
     pub(crate) record: Option<PathBuf>,
 }
@@ -178,7 +178,7 @@ pub(crate) struct JournalPrune {
     #[arg(long, value_name = "DATE", value_parser = date)]
     pub(crate) before: chrono::NaiveDate,
     /// Do not ask
-    #[arg(long)]
+    #[arg(short, long)]
     pub(crate) yes: bool,
 }
 
@@ -190,7 +190,7 @@ pub(crate) struct JournalForget {
     #[command(flatten)]
     pub(crate) file: JournalFile,
     /// Do not ask
-    #[arg(long)]
+    #[arg(short, long)]
     pub(crate) yes: bool,
 }
 
@@ -247,7 +247,8 @@ pub(crate) struct Dump {
     /// Layout of the output
     #[arg(long, value_enum, default_value_t = Format::Csv)]
     pub(crate) format: Format,
-    /// Convert glucose to this unit: `mg/dL` or `mmol/L`
+    /// Convert glucose to this unit: `mg/dL` in whole numbers, or `mmol/L` with one decimal;
+    /// glucometerutils has two decimals
     #[arg(long)]
     pub(crate) unit: Option<String>,
     /// Leave out readings before this local time, as in 2026-01-01 or 2026-01-01T06:00:00
@@ -489,7 +490,7 @@ pub(crate) struct Explain {
     /// The journal; by default that of the pipeline, else the user's
     #[arg(long, value_name = "FILE")]
     pub(crate) path: Option<PathBuf>,
-    /// One JSON document on standard output, for a reading
+    /// One JSON document on standard output
     #[arg(long)]
     pub(crate) json: bool,
 }
@@ -499,6 +500,13 @@ pub(crate) struct Completions {
     /// The shell
     #[arg(value_enum)]
     pub(crate) shell: clap_complete::Shell,
+}
+
+#[derive(Debug, ClapArgs)]
+pub(crate) struct Man {
+    /// The command, as in `glucopipe man clock set`; by default the program itself
+    #[arg(value_name = "COMMAND")]
+    pub(crate) command: Vec<String>,
 }
 
 /// A date, as in 2026-01-01.

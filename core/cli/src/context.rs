@@ -22,9 +22,9 @@ use crate::progress;
 use crate::signals;
 
 /// Holds the clock still, for tests and reproducible runs: an RFC 3339 time.
-const CLOCK_VARIABLE: &str = "GLUCOPIPE_CLOCK";
+pub(crate) const CLOCK_VARIABLE: &str = "GLUCOPIPE_CLOCK";
 /// Plugin folders, separated as in PATH.
-const PLUGIN_VARIABLE: &str = "GLUCOPIPE_PLUGIN_PATH";
+pub(crate) const PLUGIN_VARIABLE: &str = "GLUCOPIPE_PLUGIN_PATH";
 
 /// What commands share.
 pub(crate) struct Context {
@@ -65,14 +65,14 @@ impl Context {
     /// The plugins, as a pipeline wants them.
     pub(crate) fn registry_of(&self, plugins: &Plugins) -> Registry {
         let mut search = SearchPath::default();
-        for folder in &plugins.path {
-            search.add(folder, "[plugins] of the pipeline");
-        }
         for folder in &self.plugin_dirs {
             search.add(folder, "--plugin-dir");
         }
         for folder in named_folders() {
             search.add(&folder, PLUGIN_VARIABLE);
+        }
+        for folder in &plugins.path {
+            search.add(folder, "[plugins] of the pipeline");
         }
         let data_home = data_home(|name| std::env::var_os(name));
         let program = std::env::current_exe().ok();

@@ -4,30 +4,19 @@ use std::process::ExitCode;
 
 use glucopipe_runtime::problem::{Code, Problem, Severity};
 
-/// How the program ends.
+/// How the program ends; [`Exit::meaning`] says what each is.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Exit {
-    /// Done.
     Done = 0,
-    /// Partly done: some source or sink failed, the rest was delivered.
     Partial = 1,
-    /// Used wrongly.
     Usage = 2,
-    /// The configuration is wrong.
     Config = 3,
-    /// No meter attached.
     NoMeter = 4,
-    /// Not allowed.
     Permission = 5,
-    /// No sink could deliver.
     NotDelivered = 6,
-    /// Meter or protocol failure, nothing usable was read.
     Meter = 7,
-    /// A plugin could not be loaded or broke its contract.
     Plugin = 8,
-    /// A bug in this program.
     Bug = 70,
-    /// Stopped by the user or the system.
     Interrupted = 130,
 }
 
@@ -38,6 +27,40 @@ impl From<Exit> for ExitCode {
 }
 
 impl Exit {
+    /// All, in order.
+    pub(crate) const ALL: [Self; 11] = [
+        Self::Done,
+        Self::Partial,
+        Self::Usage,
+        Self::Config,
+        Self::NoMeter,
+        Self::Permission,
+        Self::NotDelivered,
+        Self::Meter,
+        Self::Plugin,
+        Self::Bug,
+        Self::Interrupted,
+    ];
+
+    /// What it says to scripts.
+    pub(crate) fn meaning(self) -> &'static str {
+        match self {
+            Self::Done => "done",
+            Self::Partial => {
+                "partly done: a source or sink failed or is incomplete, the rest is delivered"
+            }
+            Self::Usage => "wrong usage",
+            Self::Config => "the configuration is wrong",
+            Self::NoMeter => "no meter is attached",
+            Self::Permission => "not allowed to open the meter, or another program has it",
+            Self::NotDelivered => "no sink could deliver",
+            Self::Meter => "the meter or its protocol failed, nothing usable was read",
+            Self::Plugin => "a plugin could not be loaded, or broke its contract",
+            Self::Bug => "a bug in this program",
+            Self::Interrupted => "stopped by the user or the system",
+        }
+    }
+
     /// The exit code for a problem that stopped a command.
     pub(crate) fn for_code(code: Code) -> Self {
         match code {

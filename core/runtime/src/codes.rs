@@ -92,7 +92,7 @@ codes! {
     CONFIG_CYCLE = 106, "transforms feed each other in a circle",
         "Readings flow from sources to sinks. The message shows the circle; cut it at one place.";
     CONFIG_UNKNOWN_PLUGIN = 107, "no driver, exporter or transform of this name",
-        "The name is not built in and no plugin folder holds a library that offers it. `glucopipe plugins` lists what was found and which folders were searched.";
+        "The name is not built in and no plugin folder holds a library that offers it. `glucopipe plugins` lists what was found and which folders were searched. Commands that take no pipeline, such as `plugins`, `doctor` and `devices`, do not look at the folders in [plugins] of one: name those with `--plugin-dir`.";
     CONFIG_ZONE = 108, "not an IANA time zone",
         "Fixed offsets and abbreviations do not know daylight saving, so times would be wrong for half of the year. Use a name such as `Europe/Athens`.";
     CONFIG_SECRET = 109, "a secret cannot be resolved",
@@ -127,7 +127,7 @@ codes! {
     DEVICE_IO = 206, "the connection to the meter failed",
         "The operating system reported an error on the meter's node. Another program may hold the meter.";
     TRANSCRIPT = 207, "a transcript that cannot be used",
-        "A transcript is the text that `--record` writes. The message says the line.";
+        "A transcript is the text that `--record` writes. It holds one session, so a run of several sources is not recorded. The message says what is wrong, and in which line.";
     DEVICE_UNSUPPORTED = 208, "the meter or its driver cannot do this",
         "Not every meter has every function; `glucopipe plugins --json` and docs/meters.md say which.";
     CHANGE_REFUSED = 209, "the meter is not changed",

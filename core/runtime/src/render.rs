@@ -97,6 +97,16 @@ pub fn render_json(problem: &Problem) -> Value {
     })
 }
 
+/// A word of a command as it is typed in a shell of POSIX.
+pub fn quoted(text: &str) -> String {
+    let plain = |c: char| c.is_ascii_alphanumeric() || "/._-+:,@=".contains(c);
+    if !text.is_empty() && text.chars().all(plain) {
+        text.to_owned()
+    } else {
+        format!("'{}'", text.replace('\'', r"'\''"))
+    }
+}
+
 /// Escapes what could steer a terminal or hide text: control and formatting characters.
 pub fn escape(text: &str) -> Cow<'_, str> {
     if !text.chars().any(is_unsafe) {

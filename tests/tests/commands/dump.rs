@@ -5,7 +5,7 @@ use glucopipe_tests::Workspace;
 use serde_json::Value;
 
 use crate::expected::{Row, assert_rows, converted, rows};
-use crate::table::csv;
+use crate::table::{Cell, csv};
 
 const DEVICE: &str = "virtual:contour-next-usb?records=40";
 
@@ -68,7 +68,7 @@ fn the_layout_of_glucometerutils() {
     assert_eq!(text.lines().count(), glucose);
 }
 
-/// `--unit` converts and rounds to what people are used to.
+/// `--unit` converts and rounds to what people are used to, in every layout of a reading.
 #[test]
 fn units_are_converted() {
     for unit in ["mmol/L", "mg/dL"] {
@@ -76,7 +76,19 @@ fn units_are_converted() {
             .iter()
             .map(|(truth, row)| converted(truth, row, unit))
             .collect();
-        assert_rows(unit, &csv(&dump(&["--unit", unit])), &expected);
+        let sheet = csv(&dump(&["--unit", unit]));
+        assert_rows(unit, &sheet, &expected);
+        let lines = dump(&["--unit", unit, "--format", "jsonl"]);
+        assert_eq!(lines.lines().count(), sheet.rows.len());
+        for (at, line) in lines.lines().enumerate() {
+            let line: Value = serde_json::from_str(line).expect("JSON");
+            let in_sheet = sheet.get(at, "value");
+            assert_eq!(
+                *in_sheet,
+                Cell::Number(line["value"].as_f64().expect("a number")),
+                "{line}"
+            );
+        }
     }
 }
 

@@ -210,6 +210,53 @@ fn a_wrong_clock_is_said_and_corrected() {
     );
 }
 
+/// A transcript holds one session: with a second source nothing is recorded, read or written.
+#[test]
+fn two_sources_are_not_recorded() {
+    let second = "[sources.other]\ndevice = \"virtual:contour-next?records=3\"\n";
+    let workspace = with(
+        &PIPELINE
+            .replace("[\"meter\"]", "[\"meter\", \"other\"]")
+            .replace("[transforms", &format!("{second}\n[transforms")),
+    );
+    let before = tree(workspace.path());
+    let finished = workspace.run(&["run", "--record", "session.txt"]);
+    insta::assert_snapshot!(shown(&workspace, &finished));
+    assert_eq!(finished.code, 2);
+    assert_eq!(tree(workspace.path()), before);
+}
+
+/// Plugin folders of the command line come before those of the environment, and these before those of the
+/// pipeline.
+#[test]
+fn plugin_folders_come_in_their_order() {
+    let workspace = Workspace::new();
+    let own = workspace.install("exporter_csv");
+    let broken = workspace.path().join("broken");
+    std::fs::create_dir(&broken).expect("a folder");
+    std::fs::write(broken.join(own.file_name().expect("a name")), "no library").expect("a file");
+    let good = workspace.plugins().display().to_string();
+    let broken = broken.display().to_string();
+    for (code, typed, exported, named) in [
+        (0, Some(&good), Some(&broken), &broken),
+        (8, Some(&broken), Some(&good), &good),
+        (0, None, Some(&good), &broken),
+        (8, None, Some(&broken), &good),
+        (8, None, None, &broken),
+    ] {
+        let text = format!("{PIPELINE}\n[plugins]\npath = [\"{named}\"]\n");
+        workspace.write("pipeline.toml", &text);
+        let mut command = workspace.command(&["run"]);
+        if let Some(folder) = typed {
+            command.args(["--plugin-dir", folder]);
+        }
+        command.envs(exported.map(|folder| ("GLUCOPIPE_PLUGIN_PATH", folder)));
+        let finished = Running::start(&mut command).finish();
+        let given = (typed, exported, named);
+        assert_eq!(finished.code, code, "{given:?}: {}", finished.stderr);
+    }
+}
+
 /// `--wait` waits for a meter as long as it was told, says so, and ends as a run without one does; a
 /// virtual meter is there at once.
 #[test]

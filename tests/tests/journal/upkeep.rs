@@ -149,7 +149,7 @@ fn a_prune_deletes_what_nobody_needs() {
         alone.stderr
     );
     assert_eq!(count(), Some(40));
-    let before = home.run(&["journal", "prune", "--before", "2020-01-01", "--yes"]);
+    let before = home.run(&["journal", "prune", "--before", "2020-01-01", "-y"]);
     assert!(
         before.stderr.contains("nothing to delete"),
         "{}",
@@ -307,7 +307,7 @@ fn a_sink_that_was_renamed_can_be_forgotten() {
         (&["nobody"][..], 2, "has no sink `nobody`"),
         (&["box"], 2, "say which by its number: 1, 2"),
         (&["1"], 2, "nobody answered the question"),
-        (&["1", "--yes"], 0, "`box` is forgotten"),
+        (&["1", "-y"], 0, "`box` is forgotten"),
     ] {
         let forgotten = home.run(&[&["journal", "forget"], arguments].concat());
         assert_eq!(forgotten.code, code, "{}", forgotten.stderr);

@@ -7,7 +7,7 @@ use glucopipe_runtime::config::Component as Kind;
 use glucopipe_runtime::device::{Attached, surroundings, udev};
 use glucopipe_runtime::journal::{Journal, damaged};
 use glucopipe_runtime::problem::{Code, Problem};
-use glucopipe_runtime::render::escape;
+use glucopipe_runtime::render::{escape, quoted};
 
 use super::Done;
 use super::place::{IN_PIPELINE, journal_here, with_way_out};
@@ -44,11 +44,11 @@ pub(super) fn doctor(context: &Context, args: &Doctor) -> Done {
             }
         }
     }
-    if let Some(problem) = surroundings::no_usb() {
-        context.output.problem(&problem);
-    }
     let meters = context.finder(&registry).attached(None)?;
     if meters.is_empty() {
+        if let Some(problem) = surroundings::no_usb() {
+            context.output.problem(&problem);
+        }
         context.output.data("meters: none attached\n");
     }
     for meter in &meters {
@@ -125,11 +125,12 @@ fn open_to_others(path: &Path) -> Option<Problem> {
         let found = path.metadata().ok()?;
         let me = rustix::process::geteuid().as_raw();
         let shown = path.display();
+        let typed = quoted(&shown.to_string());
         let problem = |title: String| Problem::error(Code::JOURNAL_OPEN, title);
         if found.uid() != me {
             let title = format!("the journal `{shown}` is not yours");
             let cause = format!("it belongs to uid {}, and you are uid {me}", found.uid());
-            let hint = format!("run as its owner, or `sudo chown {me} {shown}`");
+            let hint = format!("run as its owner, or `sudo chown {me} {typed}`");
             return Some(problem(title).cause(cause).hint(hint));
         }
         let mode = found.mode() & 0o777;
@@ -139,7 +140,7 @@ fn open_to_others(path: &Path) -> Option<Problem> {
             return Some(
                 problem(title)
                     .cause(cause)
-                    .hint(format!("chmod 600 {shown}")),
+                    .hint(format!("chmod 600 {typed}")),
             );
         }
     }

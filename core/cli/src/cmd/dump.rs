@@ -102,14 +102,8 @@ fn pipeline(args: &Dump, path: &str) -> String {
             "[transforms.unit]\ntype = \"units\"\ninputs = [\"{last}\"]\nto = {}\n",
             quote(unit)
         ));
-        if args.format == Format::Csv {
-            let decimals = if unit.eq_ignore_ascii_case("mmol/L") {
-                1
-            } else {
-                0
-            };
-            text.push_str(&format!("decimals = {decimals}\n"));
-        }
+        let decimals = u8::from(unit.eq_ignore_ascii_case("mmol/L"));
+        text.push_str(&format!("decimals = {decimals}\n"));
         last = "unit";
     }
     let exporter = if args.format == Format::Jsonl {

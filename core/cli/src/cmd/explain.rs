@@ -1,6 +1,6 @@
 //! `glucopipe explain`: a code, or one reading's whole life.
 
-use glucopipe_runtime::codes::{Code, all};
+use glucopipe_runtime::codes::{Code, Entry, all};
 use glucopipe_runtime::journal::{Journal, Life};
 use glucopipe_runtime::problem::Problem;
 use glucopipe_runtime::render::escape;
@@ -24,6 +24,11 @@ const FRAME_LINE: usize = 16;
 /// Explains an error code or a reading.
 pub(super) fn explain(context: &Context, args: &Explain) -> Done {
     let Some(text) = &args.what else {
+        if args.json {
+            let codes: Vec<Value> = all().iter().map(document).collect();
+            context.output.json(&json!({ "codes": codes }));
+            return Ok(Exit::Done);
+        }
         let rows: Vec<Vec<String>> = all()
             .iter()
             .map(|entry| vec![entry.code.to_string(), entry.summary.into()])
@@ -33,6 +38,10 @@ pub(super) fn explain(context: &Context, args: &Explain) -> Done {
     };
     if let Some(code) = Code::parse(text) {
         let entry = code.entry();
+        if args.json {
+            context.output.json(&document(entry));
+            return Ok(Exit::Done);
+        }
         context.output.data(&format!(
             "{}: {}\n\n{}\n",
             entry.code, entry.summary, entry.page
@@ -46,6 +55,11 @@ pub(super) fn explain(context: &Context, args: &Explain) -> Done {
         return Ok(misused(context, &problem));
     }
     reading(context, args, &text.to_ascii_lowercase())
+}
+
+/// A code for programs.
+fn document(entry: &Entry) -> Value {
+    json!({ "code": entry.code.to_string(), "summary": entry.summary, "page": entry.page })
 }
 
 /// Whether a text looks like a UUID.

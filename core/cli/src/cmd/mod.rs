@@ -12,6 +12,7 @@ mod erase;
 mod explain;
 mod info;
 mod journal;
+mod man;
 mod persons;
 mod place;
 mod plugins;
@@ -56,11 +57,7 @@ pub(crate) fn dispatch(context: &Context, command: Command) -> Exit {
             clap_complete::generate(args.shell, &mut Args::command(), "glucopipe", &mut out);
             Ok(print(context, &out))
         }
-        Command::Man => {
-            let mut out = Vec::new();
-            let page = clap_mangen::Man::new(Args::command()).render(&mut out);
-            Ok(page.map_or(Exit::Bug, |()| print(context, &out)))
-        }
+        Command::Man(args) => man::man(context, &args),
     };
     let exit = done.unwrap_or_else(|problem| {
         let problem = with_way_out(problem, named_by);

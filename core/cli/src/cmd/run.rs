@@ -76,6 +76,9 @@ pub(super) fn run(context: &Context, args: &Run) -> Done {
         Ok(plan) => plan,
         Err(exit) => return Ok(exit),
     };
+    if args.record.is_some() && plan.sources.len() > 1 {
+        return Ok(misused(context, &too_many_sources(plan.sources.len())));
+    }
     let target = ReportTarget::open(args.report.as_deref())?;
     let printed = match target.printed(&mut plan, args.dry_run) {
         Ok(printed) => printed,
@@ -110,6 +113,17 @@ pub(super) fn run(context: &Context, args: &Run) -> Done {
         printed.print(context, &mut report);
     }
     Ok(finish(context, &report, target))
+}
+
+/// A recording that nobody could replay.
+fn too_many_sources(sources: usize) -> Problem {
+    let title = "`--record` is for a pipeline of one source";
+    Problem::error(Code::TRANSCRIPT, title)
+        .cause(format!(
+            "a transcript holds one session, and this pipeline has {sources} sources"
+        ))
+        .kept("nothing was read or written")
+        .hint("record one meter: `glucopipe dump --record FILE --device …`")
 }
 
 /// Tells how a run or a replay went.

@@ -15,6 +15,7 @@ mod timing;
 mod xml;
 
 use glucopipe_runtime::problem::{Code, Problem};
+use glucopipe_runtime::render::quoted;
 
 use self::job::Job;
 use self::timing::When;
@@ -67,16 +68,6 @@ fn unwritable(what: &str, why: &str) -> Problem {
     Problem::error(Code::SCHEDULE, format!("`{what}` cannot be scheduled"))
         .cause(why.to_owned())
         .hint("rename it, or schedule a script that runs it")
-}
-
-/// The text for a shell of POSIX.
-fn quoted(text: &str) -> String {
-    let plain = |c: char| c.is_ascii_alphanumeric() || "/._-+:,@=".contains(c);
-    if !text.is_empty() && text.chars().all(plain) {
-        text.to_owned()
-    } else {
-        format!("'{}'", text.replace('\'', r"'\''"))
-    }
 }
 
 #[cfg(test)]

@@ -11,7 +11,6 @@ use serde_json::Value;
 
 use super::document::{Document, parse_value};
 use super::model::SECTIONS;
-use super::persons;
 use super::values::type_word;
 use crate::problem::{Code, Place, Problem};
 
@@ -31,11 +30,7 @@ pub(super) struct Overlay {
 
 impl Overlay {
     fn new(label: String, path: Vec<String>, text: &str) -> Result<Self, Box<Problem>> {
-        let named = matches!(
-            path.first().map(String::as_str),
-            Some("journal" | "plugins")
-        );
-        let is_table = path.len() == 1 || (path.len() == 2 && !named);
+        let is_table = path.len() == 1 || (path.len() == 2 && has_names(&path[0]));
         if !is_table || !is_section(&path[0]) {
             return Ok(Self {
                 label,
@@ -162,8 +157,31 @@ fn from_variable(
     if !path.iter().all(|part| is_part(part)) {
         return Err(Box::new(refuse("it names no key")));
     }
-    persons::adopt_name(&mut path, document);
+    adopt_name(&mut path, document);
     Overlay::new(label.clone(), path, value)
+}
+
+/// Lets a variable, whose name has no capitals, blanks and hyphens left, mean the one name of the file that
+/// reads like it.
+fn adopt_name(path: &mut [String], document: &Document) {
+    let [section, name, ..] = path else { return };
+    let section = document.find(&[section]).filter(|_| has_names(section));
+    let Some(section) = section else { return };
+    let names = section.entries().iter().map(|(known, _)| known);
+    let mut fits = names.filter(|known| folded(known) == folded(name));
+    if let (Some(known), None) = (fits.next(), fits.next()) {
+        name.clone_from(known);
+    }
+}
+
+/// A name as a variable can hold it.
+fn folded(name: &str) -> String {
+    let words = name.split(|c: char| !c.is_alphanumeric());
+    let words: Vec<String> = words
+        .filter(|word| !word.is_empty())
+        .map(str::to_lowercase)
+        .collect();
+    words.join("_")
 }
 
 fn from_argument(argument: &str) -> Result<Overlay, Box<Problem>> {
@@ -241,6 +259,11 @@ pub(super) fn merge(document: &Document, overlays: &Overlays) -> Result<Value, C
 
 fn is_section(name: &str) -> bool {
     SECTIONS.contains(&name)
+}
+
+/// Whether what is in a section has names of the user's.
+fn has_names(section: &str) -> bool {
+    !matches!(section, "journal" | "plugins")
 }
 
 /// A layer as the `config` crate wants it.

@@ -242,34 +242,6 @@ fn above<'p>(pipeline: &'p Pipeline, nodes: &'p [String], kind: &str) -> Option<
     None
 }
 
-/// Lets an environment variable, whose name has no capitals and blanks left, mean the person of the file.
-pub(super) fn adopt_name(path: &mut [String], document: &Document) {
-    let [section, name, ..] = path else { return };
-    if section != "persons" {
-        return;
-    }
-    let Some(persons) = document.find(&["persons"]) else {
-        return;
-    };
-    let mut fits = persons
-        .entries()
-        .iter()
-        .filter(|(known, _)| folded(known) == folded(name));
-    if let (Some((known, _)), None) = (fits.next(), fits.next()) {
-        name.clone_from(known);
-    }
-}
-
-/// A name as a variable can hold it.
-fn folded(name: &str) -> String {
-    let words = name.split(|c: char| !c.is_alphanumeric());
-    let words: Vec<String> = words
-        .filter(|word| !word.is_empty())
-        .map(str::to_lowercase)
-        .collect();
-    words.join("_")
-}
-
 /// The bytes of serials that no snippet shows: all but the last characters.
 pub(super) fn hidden(document: &Document, text: &str) -> Vec<Range<usize>> {
     let mut spans = Vec::new();

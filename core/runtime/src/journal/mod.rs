@@ -50,6 +50,7 @@ pub use self::trouble::damaged;
 pub use self::turn::Turn;
 pub use self::upkeep::{SinkStats, Stats, Upkept};
 use crate::problem::Problem;
+use crate::render::quoted;
 
 /// How long another process may hold the file for one step.
 const PATIENCE: Duration = Duration::from_secs(30);
@@ -199,7 +200,8 @@ impl Journal {
         if own.as_deref() == Some(self.path.as_path()) {
             return format!("glucopipe journal {what}");
         }
-        format!("glucopipe journal {what} --path {}", self.path.display())
+        let path = quoted(&self.path.display().to_string());
+        format!("glucopipe journal {what} --path {path}")
     }
 
     /// A file beside it; `None` for a journal in memory.

@@ -303,6 +303,16 @@ fn events_come_back_in_their_order() {
 }
 
 #[test]
+fn a_command_holds_the_path_as_it_is_typed() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("anna's records/journal.db");
+    let journal = Journal::open(&path).unwrap();
+    let typed = path.display().to_string().replace('\'', r"'\''");
+    let command = format!("glucopipe journal verify --path '{typed}'");
+    assert_eq!(journal.command("verify"), command);
+}
+
+#[test]
 fn a_journal_verifies_and_a_changed_key_is_found() {
     let mut home = home();
     let session = session(SERIAL);

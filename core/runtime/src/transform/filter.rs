@@ -22,7 +22,7 @@ pub(super) struct Config {
     #[serde(default)]
     #[schemars(length(min = 1))]
     kinds: Option<Vec<Kind>>,
-    /// First moment that passes: a date or a local time as the meter shows it, a time with `Z` or offset, or a span before the read such as `30d`.
+    /// First moment that passes: a date or a local time as the meter shows it, a time with `Z` or offset, or a span before the run such as `30d`.
     #[serde(default)]
     since: Option<String>,
     /// First moment that no longer passes, written like `since`.
@@ -109,7 +109,7 @@ pub(super) fn open(options: &Value, persons: &[Person]) -> Result<Box<dyn Transf
     let empty = match (since, until) {
         (Some(Moment::Local(since)), Some(Moment::Local(until)))
         | (Some(Moment::Instant(since)), Some(Moment::Instant(until)))
-        | (Some(Moment::BeforeRead(until)), Some(Moment::BeforeRead(since))) => since >= until,
+        | (Some(Moment::BeforeRun(until)), Some(Moment::BeforeRun(since))) => since >= until,
         _ => false,
     };
     if empty {
@@ -141,7 +141,7 @@ fn moment(key: &str, text: Option<&str>) -> Result<Option<Moment>, Rejected> {
     let refuse = || {
         let shown: String = text.chars().take(60).collect();
         Rejected::new(key, Code::DATA_FILTER, format!("expected a date, a time or a span, got `{shown}`"))
-            .hint("write `2026-01-01`, `2026-01-01T06:00:00` (as the meter shows it), `2026-01-01T06:00:00Z` or `30d` (before the read)")
+            .hint("write `2026-01-01`, `2026-01-01T06:00:00` (as the meter shows it), `2026-01-01T06:00:00Z` or `30d` (before the run)")
     };
     Moment::parse(text).map(Some).ok_or_else(refuse)
 }
@@ -161,7 +161,7 @@ struct Filter {
 impl Transform for Filter {
     fn lasting(&self) -> bool {
         // The end of a span goes with the time, or with a clock that is wrong.
-        let goes = |bound: Option<Moment>| matches!(bound, Some(Moment::BeforeRead(_)));
+        let goes = |bound: Option<Moment>| matches!(bound, Some(Moment::BeforeRun(_)));
         !goes(self.since) && !goes(self.until)
     }
 
@@ -224,7 +224,7 @@ fn unresolved(unknown: usize, rows: usize, context: &ReadContext) -> Problem {
         format!("{unknown} of {rows} readings were left out because their UTC time is not known");
     Problem::warning(Code::DATA_FILTER, title)
         .at(Place::Named(format!("sources.{}", context.source)))
-        .cause("`since` or `until` names a moment in UTC, or a span before the read, and compares `time`")
+        .cause("`since` or `until` names a moment in UTC, or a span before the run, and compares `time`")
         .kept("they are in the journal")
         .hint("put a `clock` transform before the filter, or write a local time without `Z` and offset")
 }
@@ -250,12 +250,12 @@ impl<'a> Moments<'a> {
                 read_at: None,
                 bound,
             },
-            Moment::BeforeRead(span) if let Some(now) = context.run_at_us => Self {
+            Moment::BeforeRun(span) if let Some(now) = context.run_at_us => Self {
                 column: typed(batch, "time")?,
                 read_at: None,
                 bound: now.saturating_sub(span),
             },
-            Moment::BeforeRead(span) => Self {
+            Moment::BeforeRun(span) => Self {
                 column: typed(batch, "time")?,
                 read_at: Some(typed(batch, "read_at")?),
                 bound: span,

@@ -1,4 +1,4 @@
-//! A moment as a `filter` names it: by the meter's clock, by UTC, or before the read.
+//! A moment as a `filter` names it: by the meter's clock, by UTC, or before the run.
 
 use chrono::{DateTime, NaiveDate, NaiveDateTime};
 
@@ -11,16 +11,16 @@ pub(super) enum Moment {
     Local(i64),
     /// UTC.
     Instant(i64),
-    /// This long before the meter was read.
-    BeforeRead(i64),
+    /// This long before the run.
+    BeforeRun(i64),
 }
 
 impl Moment {
     /// `2026-01-01`, `2026-01-01T06:00:00`, the same with `Z` or an offset, `12h`, `30d`, `2w`.
     pub(super) fn parse(text: &str) -> Option<Self> {
         let text = text.trim();
-        if let Some(us) = before_read(text) {
-            return Some(Self::BeforeRead(us));
+        if let Some(us) = before_run(text) {
+            return Some(Self::BeforeRun(us));
         }
         // `%Y` would take the year 26.
         if !text.is_ascii() || text.as_bytes().get(4) != Some(&b'-') || text.len() < 10 {
@@ -49,7 +49,7 @@ impl Moment {
     }
 }
 
-fn before_read(text: &str) -> Option<i64> {
+fn before_run(text: &str) -> Option<i64> {
     let count = text.strip_suffix(['h', 'd', 'w'])?;
     let hours = match text.as_bytes().last()? {
         b'h' => 1,
@@ -95,12 +95,9 @@ mod tests {
         ] {
             assert_eq!(Moment::parse(text), Some(Moment::Instant(six)), "{text}");
         }
-        assert_eq!(Moment::parse("12h"), Some(Moment::BeforeRead(12 * HOUR_US)));
-        assert_eq!(
-            Moment::parse("30d"),
-            Some(Moment::BeforeRead(720 * HOUR_US))
-        );
-        assert_eq!(Moment::parse("2w"), Some(Moment::BeforeRead(336 * HOUR_US)));
+        assert_eq!(Moment::parse("12h"), Some(Moment::BeforeRun(12 * HOUR_US)));
+        assert_eq!(Moment::parse("30d"), Some(Moment::BeforeRun(720 * HOUR_US)));
+        assert_eq!(Moment::parse("2w"), Some(Moment::BeforeRun(336 * HOUR_US)));
     }
 
     #[test]

@@ -82,6 +82,33 @@ fn set_goes_over_the_environment_and_that_over_the_file() {
 }
 
 #[test]
+fn a_variable_means_the_one_name_that_reads_like_it() {
+    let text = GOOD
+        .replace("meter", "my-meter")
+        .replace("mmol]", "to-mmol]")
+        .replace("\"mmol\"", "\"to-mmol\"")
+        .replace("sheet", "my-sheet");
+    let variables = [
+        ("GLUCOPIPE__SOURCES__MY_METER__DRIVER", "contour"),
+        ("GLUCOPIPE__TRANSFORMS__TO_MMOL__TYPE", "filter"),
+        ("GLUCOPIPE__SINKS__MY_SHEET__TIMEOUT_SECS", "20"),
+    ];
+    let loaded = load_with(&text, &variables, &[]);
+    assert_eq!(shown(&loaded), "");
+    let pipeline = &loaded.pipeline;
+    assert_eq!(pipeline.sources[0].driver, "contour");
+    assert_eq!(pipeline.transforms[0].kind, "filter");
+    assert_eq!(pipeline.sinks[0].timeout_secs, 20);
+
+    // A name that is written like that is the one that is meant.
+    let two = text + "[sinks.my_sheet]\nexporter = \"csv\"\ninputs = [\"to-mmol\"]\n";
+    let loaded = load_with(&two, &variables, &[]);
+    assert_eq!(shown(&loaded), "");
+    let seconds = loaded.pipeline.sinks.iter().map(|sink| sink.timeout_secs);
+    assert_eq!(seconds.collect::<Vec<_>>(), [600, 20]);
+}
+
+#[test]
 fn overrides_get_the_type_that_is_expected() {
     let loaded = load_with(
         GOOD,
