@@ -69,14 +69,18 @@ fn a_driver_whose_stream_does_not_end() {
     insta::assert_snapshot!("driver-endless-empty", contained(&text));
 }
 
+fn transform(crime: &str) -> String {
+    format!(
+        "[transforms.bad]\ntype = \"hostile\"\nmode = \"good\"\ninputs = [\"good\"]\n\
+         crime = \"{crime}\"\n"
+    )
+}
+
 #[test]
 fn transforms() {
     for crime in CRIMES {
-        let text = format!(
-            "[transforms.bad]\ntype = \"hostile\"\nmode = \"good\"\ninputs = [\"good\"]\n\
-             crime = \"{crime}\"\n"
-        );
-        insta::assert_snapshot!(format!("transform-{crime}"), contained(&text));
+        let text = contained(&transform(crime));
+        insta::assert_snapshot!(format!("transform-{crime}"), text);
     }
 }
 
@@ -158,18 +162,44 @@ fn signal_handlers_and_complaints_stay_in_the_child() {
 }
 
 #[test]
-fn ctrl_c_ends_a_run_whose_driver_spins() {
+fn ctrl_c_ends_a_run_of_which_a_part_spins() {
+    for text in [
+        criminal("spin", ""),
+        transform("spin"),
+        sink("crime", "spin"),
+    ] {
+        let bench = Bench::new();
+        let good = bench.source("good", "good", "");
+        let from = if text.contains("bad") { "bad" } else { "good" };
+        let text = [text, good, bench.table("fine", from)].concat();
+        bench.workspace.write("p.toml", &text);
+        let plugins = bench.workspace.plugins().display().to_string();
+        let arguments = ["--plugin-dir", &plugins, "-v", "run", "p.toml"];
+        let mut running = bench.workspace.start(&arguments);
+        running.wait_for("on standard error: spinning");
+        running.interrupt();
+        let finished = running.finish();
+        assert_eq!(finished.code, 130, "{text}{}", finished.stderr);
+        assert!(finished.stderr.contains("GP0406"), "{}", finished.stderr);
+    }
+}
+
+/// More readings than any meter has, as fast as they can be made.
+#[test]
+fn a_driver_whose_readings_do_not_end() {
     let bench = Bench::new();
-    let text = [criminal("spin", ""), bench.table("fine", "bad")].concat();
-    bench.workspace.write("p.toml", &text);
-    let plugins = bench.workspace.plugins().display().to_string();
-    let arguments = ["--plugin-dir", &plugins, "-v", "run", "p.toml"];
-    let mut running = bench.workspace.start(&arguments);
-    running.wait_for("on standard error: spinning");
-    running.interrupt();
-    let finished = running.finish();
-    assert_eq!(finished.code, 130, "{}", finished.stderr);
-    assert!(finished.stderr.contains("GP0406"), "{}", finished.stderr);
+    bench.workspace.write("spoilt.csv", BEFORE);
+    let text = [
+        bench.source("bad", "endless", ""),
+        bench.source("good", "good", ""),
+        bench.table("spoilt", "bad"),
+        bench.table("fine", "good"),
+    ];
+    let finished = run(&bench, &text.concat(), &[]);
+    assert_eq!(finished.code, 1, "{}", finished.stderr);
+    assert!(finished.stderr.contains("GP04"), "{}", finished.stderr);
+    assert_eq!(bench.workspace.read("fine.csv").as_deref(), Some(THREE));
+    assert_eq!(bench.workspace.read("spoilt.csv").as_deref(), Some(BEFORE));
 }
 
 #[test]
