@@ -10,7 +10,7 @@ use glucopipe_runtime::config::Plugins;
 use glucopipe_runtime::device::{Finder, Selector};
 use glucopipe_runtime::host::{LogLine, Logger};
 use glucopipe_runtime::isolate::Isolation;
-use glucopipe_runtime::plugin::{Registry, SearchPath};
+use glucopipe_runtime::plugin::{Pins, Registry, SearchPath, Trust};
 use glucopipe_runtime::problem::Problem;
 use glucopipe_runtime::run::engine::RunSetup;
 use glucopipe_runtime::transport::record::Recorder;
@@ -32,6 +32,7 @@ pub(crate) struct Context {
     pub(crate) cancel: Cancel,
     verbose: u8,
     plugin_dirs: Vec<PathBuf>,
+    locked: bool,
 }
 
 impl Context {
@@ -53,6 +54,7 @@ impl Context {
             cancel,
             verbose: global.verbose,
             plugin_dirs: global.plugin_dir.clone(),
+            locked: global.locked,
         }
     }
 
@@ -75,15 +77,16 @@ impl Context {
                 search.add(&folder, PLUGIN_VARIABLE);
             }
         }
-        let data_home = std::env::var_os("XDG_DATA_HOME")
-            .map(PathBuf::from)
-            .or_else(|| {
-                std::env::var_os("HOME").map(|home| PathBuf::from(home).join(".local/share"))
-            });
+        let data_home = data_home();
         let program = std::env::current_exe().ok();
         search.add_standard(data_home.as_deref(), program.as_deref());
         let isolation = Isolation::of_this_program(plugins.isolate);
-        let registry = Registry::new(search).isolated(isolation);
+        let pins = match pins_path() {
+            Some(path) => Pins::open(&path),
+            None => Ok(Pins::default()),
+        };
+        let trust = Trust::of(pins, self.locked || plugins.locked);
+        let registry = Registry::new(search).isolated(isolation).trusting(trust);
         for problem in registry.folder_problems() {
             self.output.problem(problem);
         }
@@ -93,6 +96,11 @@ impl Context {
     /// The folders that `--plugin-dir` names.
     pub(crate) fn plugin_dirs(&self) -> &[PathBuf] {
         &self.plugin_dirs
+    }
+
+    /// Whether `--locked` was said.
+    pub(crate) fn locked(&self) -> bool {
+        self.locked
     }
 
     /// A finder over the plugins.
@@ -144,6 +152,18 @@ impl Context {
             }
         })
     }
+}
+
+/// Where the data of the user's programs is.
+fn data_home() -> Option<PathBuf> {
+    let named = std::env::var_os("XDG_DATA_HOME").map(PathBuf::from);
+    named.or_else(|| Some(PathBuf::from(std::env::var_os("HOME")?).join(".local/share")))
+}
+
+/// Where the list of pinned plugins is.
+pub(crate) fn pins_path() -> Option<PathBuf> {
+    let data_home = data_home().filter(|folder| folder.is_absolute())?;
+    Some(Pins::path_in(&data_home))
 }
 
 /// The variable, unless the program runs with more rights than its caller.

@@ -7,4 +7,5 @@ mod libraries;
 #[cfg(target_os = "linux")]
 mod museum;
 mod program;
+mod swaps;
 mod transforms;

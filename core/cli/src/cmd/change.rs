@@ -19,9 +19,22 @@ use crate::output::count;
 /// Asks whether to go on, unless that was said already; `word` is the answer that goes on. `Some` is what
 /// the command ends with instead.
 pub(super) fn confirm(context: &Context, said: bool, question: &str, word: &str) -> Option<Exit> {
+    let kept = "nothing was changed in the meter";
+    confirm_or(context, said, question, word, (Code::CHANGE_REFUSED, kept))
+}
+
+/// As [`confirm`]; `unanswered` is the code of a question that nobody answered, and what was not changed.
+pub(super) fn confirm_or(
+    context: &Context,
+    said: bool,
+    question: &str,
+    word: &str,
+    unanswered: (Code, &str),
+) -> Option<Exit> {
     if said {
         return None;
     }
+    let (code, kept) = unanswered;
     let output = &context.output;
     output.ask(&format!("{question} Type `{word}` to go on: "));
     let answer = read_answer(context);
@@ -33,14 +46,14 @@ pub(super) fn confirm(context: &Context, said: bool, question: &str, word: &str)
         output.ask("\n");
     }
     let (problem, exit) = if answer.is_empty() && !context.cancel.is_set() {
-        let problem = Problem::error(Code::CHANGE_REFUSED, "nobody answered the question");
+        let problem = Problem::error(code, "nobody answered the question");
         let problem = problem.hint("run it in a terminal, or say `--yes`");
         (problem, Exit::Usage)
     } else {
         let problem = Problem::error(Code::INTERRUPTED, "not confirmed");
         (problem, Exit::Interrupted)
     };
-    output.problem(&problem.kept("nothing was changed in the meter"));
+    output.problem(&problem.kept(kept));
     Some(exit)
 }
 

@@ -55,7 +55,7 @@ pub fn broken(component: &Component, what: &str) -> Problem {
         "nothing of it was delivered"
     };
     Problem::error(code, title)
-        .at(Place::Named(component.library.path.display().to_string()))
+        .at(Place::Named(component.library.path().display().to_string()))
         .cause(what.to_owned())
         .kept(kept)
         .hint(format!(
@@ -77,7 +77,7 @@ pub fn stuck(component: &Component, node: &str) -> Problem {
         component.id
     );
     Problem::error(Code::PLUGIN_STUCK, title)
-        .at(Place::Named(component.library.path.display().to_string()))
+        .at(Place::Named(component.library.path().display().to_string()))
         .cause(format!(
             "`{node}` was abandoned; a plugin must stop within 250 ms of being cancelled"
         ))
