@@ -7,7 +7,7 @@ mod trust;
 
 use std::path::{Path, PathBuf};
 
-use glucopipe_runtime::plugin::{Ability, Component, ComponentKind, Permission};
+use glucopipe_runtime::plugin::{Ability, Component, ComponentKind};
 use glucopipe_runtime::problem::{Code, Problem};
 use glucopipe_runtime::transform::builtins;
 use serde_json::{Value, json};
@@ -138,15 +138,6 @@ fn absolute(file: &Path) -> Result<PathBuf, Problem> {
         let title = format!("cannot open plugin `{}`", file.display());
         Problem::error(Code::PLUGIN_LOAD, title).cause(error.to_string())
     })
-}
-
-/// `devices, network`, or `nothing`.
-fn listed(permissions: &[Permission]) -> String {
-    let names: Vec<String> = permissions.iter().map(ToString::to_string).collect();
-    match names.as_slice() {
-        [] => "nothing".to_owned(),
-        names => names.join(", "),
-    }
 }
 
 /// The models a driver knows; for other plugins nothing.

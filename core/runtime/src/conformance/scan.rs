@@ -45,15 +45,7 @@ pub(super) fn load(bench: &mut Bench<'_>) -> Tested {
         .first()
         .and_then(|first| first.library.vetted.manifest.as_ref());
     if let Some(manifest) = manifest {
-        let needs: Vec<String> = manifest
-            .permissions
-            .iter()
-            .map(ToString::to_string)
-            .collect();
-        let needs = match needs.as_slice() {
-            [] => "nothing".to_owned(),
-            needs => needs.join(", "),
-        };
+        let needs = manifest.needs();
         bench.note(format!("its manifest agrees, and asks for {needs}"));
     }
     for component in &components {

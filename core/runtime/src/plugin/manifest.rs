@@ -59,6 +59,15 @@ pub struct Manifest {
     pub permissions: Vec<Permission>,
 }
 
+/// What helps against a manifest and a library that do not fit.
+pub(super) fn anew(library: &Path) -> String {
+    format!(
+        "take library and manifest from one release; who built it writes the manifest anew: \
+         `glucopipe plugins manifest {}`",
+        library.display()
+    )
+}
+
 /// `1.0`, of the minor version.
 pub(super) fn abi_of(minor: u32) -> String {
     format!("{}.{minor}", glucopipe_abi::GP_ABI_MAJOR)
@@ -83,6 +92,15 @@ impl Manifest {
             abi: abi_of(abi_minor),
             sha256,
             permissions,
+        }
+    }
+
+    /// All that it asks for, in words: `devices, network`, or `nothing`.
+    pub fn needs(&self) -> String {
+        let names: Vec<String> = self.permissions.iter().map(ToString::to_string).collect();
+        match names.as_slice() {
+            [] => "nothing".to_owned(),
+            names => names.join(", "),
         }
     }
 
@@ -112,6 +130,7 @@ impl Manifest {
         }
         let manifest = Self::parse(&text).map_err(|(reason, span)| {
             let problem = problem(format!("its manifest cannot be understood: {reason}"));
+            let problem = problem.kept("nothing of it was run").hint(anew(library));
             let (file, text) = (shown.clone(), text.as_str().into());
             match span {
                 Some(span) => problem.at(Place::Text { file, text, span }),
@@ -200,6 +219,21 @@ mod tests {
             text.contains("permissions = [\"devices\", \"files\"]"),
             "{text}"
         );
+    }
+
+    proptest::proptest! {
+        #[test]
+        fn any_text_is_a_manifest_or_refused(
+            text in ".*",
+            at in 0..200_usize,
+            other in proptest::prelude::any::<char>(),
+        ) {
+            let _ = Manifest::parse(&text);
+            // One letter of a good one is another.
+            let whole = toml::to_string(&manifest()).unwrap();
+            let changed = |(index, letter)| if index == at { other } else { letter };
+            let _ = Manifest::parse(&whole.chars().enumerate().map(changed).collect::<String>());
+        }
     }
 
     #[test]

@@ -205,8 +205,7 @@ impl Registry {
             problem = problem.cause(format!("searched `{}`", folder.path.display()));
         }
         for refusal in refused {
-            let reason = refusal.causes.first().map_or("", String::as_str);
-            problem = problem.cause(format!("{}: {reason}", refusal.title));
+            problem = problem.cause(refusal.in_short());
         }
         let known = self.components(kind);
         let known: Vec<_> = known
@@ -220,6 +219,17 @@ impl Registry {
             }
             None => problem.hint(format!("there are: {}", known.join(", "))),
         })
+    }
+
+    /// Why libraries that may hold such a component are not loaded.
+    pub fn refused(&self, kind: ComponentKind) -> Vec<Problem> {
+        let all = self.load_all().into_iter();
+        let may_hold = |path: &Path| {
+            folder::conventional_name(path).is_none_or(|name| name.starts_with(kind.word()))
+        };
+        all.filter(|(path, _)| may_hold(path))
+            .filter_map(|(_, loaded)| loaded.err())
+            .collect()
     }
 
     fn libraries(&self) -> impl Iterator<Item = PathBuf> {

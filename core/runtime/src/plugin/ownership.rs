@@ -17,9 +17,9 @@ pub(super) enum Doubt {
     Unopened(io::Error),
     /// It is no file.
     NoFile,
-    /// Somebody else could change it: the object it lies with, and the reason.
+    /// Somebody else could change it: the reason, and what helps if something does.
     #[cfg(unix)]
-    Unsafe(std::path::PathBuf, String),
+    Unsafe(String, Option<String>),
 }
 
 impl Doubt {
@@ -35,9 +35,10 @@ impl Doubt {
             Self::Unopened(error) => of(Code::PLUGIN_LOAD, format!("cannot open it: {error}")),
             Self::NoFile => of(Code::PLUGIN_LOAD, "it is not a regular file".to_owned()),
             #[cfg(unix)]
-            Self::Unsafe(object, reason) => of(Code::PLUGIN_UNSAFE, reason)
-                .kept("nothing of it was run")
-                .hint(format!("chmod go-w {}", object.display())),
+            Self::Unsafe(reason, hint) => Problem {
+                hint,
+                ..of(Code::PLUGIN_UNSAFE, reason).kept("nothing of it was run")
+            },
         }
     }
 }
@@ -64,7 +65,7 @@ pub(super) fn open_unwritable(path: &Path, what: &str) -> Result<File, Doubt> {
         return Err(Doubt::NoFile);
     }
     #[cfg(unix)]
-    unix::check(path, what, &metadata).map_err(|(object, reason)| Doubt::Unsafe(object, reason))?;
+    unix::check(path, what, &metadata)?;
     let _ = what;
     Ok(file)
 }
@@ -75,6 +76,8 @@ mod unix {
     use std::fs::Metadata;
     use std::os::unix::fs::MetadataExt;
     use std::path::{Component, Path, PathBuf};
+
+    use super::Doubt;
 
     const GROUP_WRITE: u32 = 0o020;
     const OTHER_WRITE: u32 = 0o002;
@@ -113,6 +116,27 @@ mod unix {
             }
         }
 
+        /// Refuses an object that somebody else could change, with the command that ends that.
+        fn accepts(
+            &self,
+            what: &str,
+            path: &Path,
+            owner: u32,
+            group: u32,
+            mode: u32,
+        ) -> Result<(), Doubt> {
+            let Some(reason) = self.distrusts(owner, group, mode) else {
+                return Ok(());
+            };
+            let command = if owner != 0 && owner != self.uid {
+                format!("sudo chown {}", self.uid)
+            } else {
+                "chmod go-w".to_owned()
+            };
+            let hint = format!("{command} {}", path.display());
+            Err(Doubt::Unsafe(format!("{what} {reason}"), Some(hint)))
+        }
+
         /// Why somebody else could change an object of this owner and mode.
         ///
         /// A group of one's own number is private by the convention of most Linux systems, where new
@@ -143,8 +167,10 @@ mod unix {
     /// Most links on the way to a folder, as the system follows them.
     const LINKS: usize = 40;
 
-    /// Why somebody else could change what is opened, and the object it lies with.
-    pub(super) type Doubt = (PathBuf, String);
+    /// A doubt that nothing simple helps against.
+    fn doubt(reason: String) -> Doubt {
+        Doubt::Unsafe(reason, None)
+    }
 
     /// Checks a file that is open, and the way to it.
     pub(super) fn check(path: &Path, what: &str, opened: &Metadata) -> Result<(), Doubt> {
@@ -152,12 +178,10 @@ mod unix {
         let folder = follow(&me, path.parent().unwrap_or(path))?;
         let file = folder.join(path.file_name().unwrap_or_default());
         let owner = me.owner(&file, opened.uid());
-        if let Some(reason) = me.distrusts(owner, opened.gid(), opened.mode()) {
-            return Err((path.to_owned(), format!("{what} {reason}")));
-        }
+        me.accepts(what, path, owner, opened.gid(), opened.mode())?;
         let there = look(&file)?;
         if (there.dev(), there.ino()) != (opened.dev(), opened.ino()) {
-            return Err((path.to_owned(), format!("{what} was replaced meanwhile")));
+            return Err(doubt(format!("{what} was replaced meanwhile")));
         }
         Ok(())
     }
@@ -183,11 +207,11 @@ mod unix {
             links += 1;
             let owner = me.owner(&next, found.uid());
             if links > LINKS {
-                return Err((next, "its folder is behind too many links".to_owned()));
+                return Err(doubt("its folder is behind too many links".to_owned()));
             }
             if owner != 0 && owner != me.uid {
                 let reason = format!("the link `{}` belongs to uid {owner}", next.display());
-                return Err((next, reason));
+                return Err(doubt(reason));
             }
             let target = std::fs::read_link(&next).map_err(|error| unseen(&next, &error))?;
             if target.is_absolute() {
@@ -212,8 +236,7 @@ mod unix {
     }
 
     fn unseen(path: &Path, error: &std::io::Error) -> Doubt {
-        let reason = format!("`{}` cannot be looked at: {error}", path.display());
-        (path.to_owned(), reason)
+        doubt(format!("`{}` cannot be looked at: {error}", path.display()))
     }
 
     /// Checks a folder; `on_the_way` to another one, its sticky bit counts.
@@ -221,13 +244,8 @@ mod unix {
         let sticky = on_the_way && found.mode() & STICKY != 0;
         let writable = if sticky { GROUP_WRITE | OTHER_WRITE } else { 0 };
         let owner = me.owner(path, found.uid());
-        match me.distrusts(owner, found.gid(), found.mode() & !writable) {
-            Some(reason) => {
-                let reason = format!("its folder `{}` {reason}", path.display());
-                Err((path.to_owned(), reason))
-            }
-            None => Ok(()),
-        }
+        let what = format!("its folder `{}`", path.display());
+        me.accepts(&what, path, owner, found.gid(), found.mode() & !writable)
     }
 
     /// The owner of whoever is not known here, if root is not.
@@ -344,7 +362,7 @@ mod tests {
     fn doubt(path: &Path) -> String {
         match open_unwritable(path, "the file") {
             Ok(_) => String::new(),
-            Err(Doubt::Unsafe(_, reason)) => reason,
+            Err(Doubt::Unsafe(reason, _)) => reason,
             Err(doubt) => format!("{doubt:?}"),
         }
     }

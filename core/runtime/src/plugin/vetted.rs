@@ -15,7 +15,7 @@ use object::read::{Object, ObjectSegment, ReadCache};
 use sha2::{Digest, Sha256};
 
 use super::library::refused;
-use super::manifest::{Manifest, Permission};
+use super::manifest::{Manifest, Permission, anew};
 use super::ownership::open_unwritable;
 use crate::problem::{Code, Place, Problem};
 
@@ -114,17 +114,13 @@ impl Vetted {
     }
 
     /// Whether its name still leads to it.
+    #[cfg(unix)]
     pub(super) fn is_at_its_path(&self) -> bool {
-        #[cfg(unix)]
-        {
-            use std::os::unix::fs::MetadataExt;
-            let number = |found: std::fs::Metadata| (found.dev(), found.ino());
-            let there = std::fs::symlink_metadata(&self.path).map(number);
-            let opened = self.file.metadata().map(number);
-            matches!((there, opened), (Ok(there), Ok(opened)) if there == opened)
-        }
-        #[cfg(not(unix))]
-        true
+        use std::os::unix::fs::MetadataExt;
+        let number = |found: std::fs::Metadata| (found.dev(), found.ino());
+        let there = std::fs::symlink_metadata(&self.path).map(number);
+        let opened = self.file.metadata().map(number);
+        matches!((there, opened), (Ok(there), Ok(opened)) if there == opened)
     }
 }
 
@@ -149,11 +145,7 @@ fn disagree(path: &Path, reason: &str) -> Problem {
     )
     .at(Place::Named(manifest.display().to_string()))
     .kept("nothing of it was used")
-    .hint(format!(
-        "take library and manifest from one release; who built it writes the manifest anew: \
-         `glucopipe plugins manifest {}`",
-        path.display()
-    ))
+    .hint(anew(path))
 }
 
 /// The bytes of a file where nobody can change them any more, and their SHA-256.

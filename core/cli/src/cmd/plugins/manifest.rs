@@ -4,7 +4,7 @@ use glucopipe_runtime::plugin::{ComponentKind, Manifest, Permission};
 use glucopipe_runtime::problem::{Code, Problem};
 use serde_json::json;
 
-use super::{Done, absolute, listed};
+use super::{Done, absolute};
 use crate::args::{ManifestPlugin, Need};
 use crate::context::Context;
 use crate::exit::Exit;
@@ -23,7 +23,9 @@ pub(super) fn manifest(context: &Context, args: &ManifestPlugin, as_json: bool) 
         return Ok(Exit::Bug);
     };
     let permissions = if args.needs.is_empty() {
-        let there = Manifest::beside(&library)?;
+        let there = Manifest::beside(&library).map_err(|problem| {
+            problem.hint("say with `--needs` what it needs, and it is written anew")
+        })?;
         there.map_or_else(
             || all(components.iter().map(|component| component.kind)),
             |there| there.permissions,
@@ -50,7 +52,7 @@ pub(super) fn manifest(context: &Context, args: &ManifestPlugin, as_json: bool) 
             "permissions": manifest.permissions,
         }));
     } else {
-        let needs = listed(&manifest.permissions);
+        let needs = manifest.needs();
         context.output.note(&format!(
             "`{}` is written: {} {} may have {needs}",
             written.display(),

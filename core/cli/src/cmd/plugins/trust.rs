@@ -7,7 +7,7 @@ use glucopipe_runtime::problem::{Code, Problem};
 use glucopipe_runtime::render::escape;
 use serde_json::json;
 
-use super::{Done, absolute, listed};
+use super::{Done, absolute};
 use crate::args::TrustPlugin;
 use crate::cmd::change::confirm_or;
 use crate::cmd::misused;
@@ -129,8 +129,8 @@ fn facts(components: &[std::sync::Arc<Component>], pin: &Pin, library: &Path) ->
         .first()
         .and_then(|first| first.library.vetted.manifest.as_ref());
     let manifest = match manifest {
-        Some(manifest) => format!("agrees, asks for {}", listed(&manifest.permissions)),
-        None => "none".to_owned(),
+        Some(manifest) => format!("agrees, asks for {}", manifest.needs()),
+        None => "none, so it may have all that plugins of its kind may".to_owned(),
     };
     [
         ("plugin", format!("{} {}", pin.id, pin.version)),
