@@ -273,9 +273,13 @@ fn agreed(components: Vec<Component>) -> Result<Vec<Component>, Problem> {
 
 /// A refusal of a library.
 pub(super) fn refused(path: &Path, code: Code, reason: String) -> Problem {
+    unloaded(path, code).cause(reason)
+}
+
+/// The same before its reason is known.
+pub(super) fn unloaded(path: &Path, code: Code) -> Problem {
     Problem::error(code, format!("plugin `{}` is not loaded", path.display()))
         .at(Place::Named(path.display().to_string()))
-        .cause(reason)
 }
 
 const MALFORMED_ID: &str = "its id is missing or has other characters than a-z 0-9 . - _";

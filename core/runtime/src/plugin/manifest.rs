@@ -9,7 +9,7 @@ use std::path::{Path, PathBuf};
 
 use serde::{Deserialize, Serialize};
 
-use super::library::refused;
+use super::library::unloaded;
 use super::ownership::open_unwritable;
 use crate::problem::{Code, Place, Problem};
 
@@ -111,16 +111,12 @@ impl Manifest {
     pub fn beside(library: &Path) -> Result<Option<Self>, Problem> {
         let path = Self::path_of(library);
         let shown = path.display().to_string();
-        let problem = |reason: String| {
-            refused(library, Code::PLUGIN_MANIFEST, reason).at(Place::Named(shown.clone()))
-        };
+        let unloaded = || unloaded(library, Code::PLUGIN_MANIFEST).at(Place::Named(shown.clone()));
+        let problem = |reason: String| unloaded().cause(reason);
         let file = match open_unwritable(&path, "its manifest") {
             Ok(file) => file,
             Err(doubt) if doubt.is_absent() => return Ok(None),
-            Err(doubt) => {
-                let bare = Problem::error(Code::PLUGIN_MANIFEST, problem(String::new()).title);
-                return Err(doubt.tell(bare.at(Place::Named(shown))));
-            }
+            Err(doubt) => return Err(doubt.tell(unloaded())),
         };
         let mut text = String::new();
         match file.take(LIMIT + 1).read_to_string(&mut text) {

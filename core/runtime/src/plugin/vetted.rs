@@ -14,7 +14,7 @@ use data_encoding::HEXLOWER;
 use object::read::{Object, ObjectSegment, ReadCache};
 use sha2::{Digest, Sha256};
 
-use super::library::refused;
+use super::library::{refused, unloaded};
 use super::manifest::{Manifest, Permission, anew};
 use super::ownership::open_unwritable;
 use crate::problem::{Code, Place, Problem};
@@ -129,11 +129,7 @@ fn open(path: &Path) -> Result<File, Problem> {
         let reason = "the path is not absolute".to_owned();
         return Err(refused(path, Code::PLUGIN_UNSAFE, reason));
     }
-    open_unwritable(path, "the file").map_err(|doubt| {
-        let title = refused(path, Code::PLUGIN_LOAD, String::new()).title;
-        let bare = Problem::error(Code::PLUGIN_LOAD, title);
-        doubt.tell(bare.at(Place::Named(path.display().to_string())))
-    })
+    open_unwritable(path, "the file").map_err(|doubt| doubt.tell(unloaded(path, Code::PLUGIN_LOAD)))
 }
 
 fn disagree(path: &Path, reason: &str) -> Problem {
