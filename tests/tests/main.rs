@@ -26,5 +26,7 @@ mod schedule;
 mod support;
 mod table;
 mod text_files;
+#[cfg(target_os = "linux")]
+mod trust;
 mod verio;
 mod weather;

@@ -33,6 +33,9 @@ pub(crate) struct Global {
     /// Search this absolute folder for plugins, before all others; may be repeated
     #[arg(long, global = true, value_name = "FOLDER")]
     pub(crate) plugin_dir: Vec<PathBuf>,
+    /// Load plugins that did not come with glucopipe only as `plugins trust` pinned them
+    #[arg(long, global = true)]
+    pub(crate) locked: bool,
 }
 
 /// When to colour.
@@ -73,7 +76,7 @@ pub(crate) enum Command {
     Persons(Persons),
     /// Print what makes a scheduler run a pipeline; nothing is installed
     Schedule(Schedule),
-    /// List plugins, begin one, or check one
+    /// List plugins, pin, begin or check one
     Plugins(Plugins),
     /// Look for what stands between this computer and its meters
     Doctor(Doctor),
@@ -398,6 +401,47 @@ pub(crate) enum PluginsAction {
     /// One test of a check
     #[command(hide = true)]
     CheckOne(CheckOne),
+    /// Write the manifest of a library beside it: what it is, to the byte, and what it needs
+    Manifest(ManifestPlugin),
+    /// Pin a library of somebody else to its bytes, list the pins, or take one back
+    Trust(TrustPlugin),
+}
+
+#[derive(Debug, ClapArgs)]
+pub(crate) struct ManifestPlugin {
+    /// The library
+    #[arg(value_name = "FILE")]
+    pub(crate) file: PathBuf,
+    /// What it needs besides computing; may be repeated. By default what the manifest says that is there, else
+    /// all that its components may have
+    #[arg(long, value_enum, value_name = "WHAT")]
+    pub(crate) needs: Vec<Need>,
+}
+
+/// What a plugin may need.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub(crate) enum Need {
+    /// The device of its source
+    Devices,
+    /// Connections to servers
+    Network,
+    /// The files and folders that its keys name
+    Files,
+    /// None of these
+    Nothing,
+}
+
+#[derive(Debug, ClapArgs)]
+pub(crate) struct TrustPlugin {
+    /// The library; without one, the pins are listed
+    #[arg(value_name = "FILE")]
+    pub(crate) file: Option<PathBuf>,
+    /// Take back the pins with this id, file name or sha256
+    #[arg(long, value_name = "NAME", conflicts_with = "file")]
+    pub(crate) remove: Option<String>,
+    /// Do not ask
+    #[arg(short, long)]
+    pub(crate) yes: bool,
 }
 
 #[derive(Debug, ClapArgs)]

@@ -11,7 +11,7 @@ use glucopipe_runtime::config::Plugins;
 use glucopipe_runtime::device::{Finder, Selector};
 use glucopipe_runtime::host::{LogLine, Logger};
 use glucopipe_runtime::isolate::Isolation;
-use glucopipe_runtime::plugin::{Registry, SearchPath};
+use glucopipe_runtime::plugin::{Pins, Registry, SearchPath, Trust};
 use glucopipe_runtime::problem::Problem;
 use glucopipe_runtime::run::engine::RunSetup;
 use glucopipe_runtime::transport::record::Recorder;
@@ -33,6 +33,7 @@ pub(crate) struct Context {
     pub(crate) cancel: Cancel,
     verbose: u8,
     plugin_dirs: Vec<PathBuf>,
+    locked: bool,
 }
 
 impl Context {
@@ -54,6 +55,7 @@ impl Context {
             cancel,
             verbose: global.verbose,
             plugin_dirs: global.plugin_dir.clone(),
+            locked: global.locked,
         }
     }
 
@@ -78,7 +80,12 @@ impl Context {
         let program = std::env::current_exe().ok();
         search.add_standard(data_home.as_deref(), program.as_deref());
         let isolation = Isolation::of_this_program(plugins.isolate);
-        let registry = Registry::new(search).isolated(isolation);
+        let pins = match pins_path() {
+            Some(path) => Pins::open(&path),
+            None => Ok(Pins::default()),
+        };
+        let trust = Trust::of(pins, self.locked || plugins.locked);
+        let registry = Registry::new(search).isolated(isolation).trusting(trust);
         for problem in registry.folder_problems() {
             self.output.problem(problem);
         }
@@ -88,6 +95,11 @@ impl Context {
     /// The folders that `--plugin-dir` names.
     pub(crate) fn plugin_dirs(&self) -> &[PathBuf] {
         &self.plugin_dirs
+    }
+
+    /// Whether `--locked` was said.
+    pub(crate) fn locked(&self) -> bool {
+        self.locked
     }
 
     /// A finder over the plugins.
@@ -139,6 +151,13 @@ impl Context {
             }
         })
     }
+}
+
+/// Where the list of pinned plugins is.
+pub(crate) fn pins_path() -> Option<PathBuf> {
+    let data_home =
+        data_home(|name| std::env::var_os(name)).filter(|folder| folder.is_absolute())?;
+    Some(Pins::path_in(&data_home))
 }
 
 /// The plugin folders that the environment names, unless the program runs with more rights than its caller.

@@ -158,6 +158,10 @@ codes! {
         "A plugin must stop within 250 ms of being cancelled. It was abandoned, or its process killed; the meter may need to be plugged in again.";
     PLUGIN_SHADOWED = 407, "a plugin is hidden by another of the same id",
         "The first library in search order is used.";
+    PLUGIN_MANIFEST = 408, "a plugin is not what its manifest says",
+        "`NAME.glucopipe.toml` beside a library says what it is: id, version, ABI and the SHA-256 of its bytes. The library was built anew, damaged or replaced, or the manifest belongs to another one. Take both from one release. Who built the library writes its manifest with `glucopipe plugins manifest`.";
+    PLUGIN_PIN = 409, "a plugin that is not pinned, or was changed since",
+        "`glucopipe plugins trust FILE` pins a library of others to its bytes; without FILE it lists the pins. A pinned library that was changed is refused. With `--locked`, or `locked = true` in [plugins], so is one that was never pinned. Plugins that came with glucopipe need no pin.";
     PLUGIN_NEW = 410, "a plugin cannot be begun",
         "`glucopipe plugins new` makes a folder and never writes over anything: name another with `--path`. A plugin in Rust needs the crate glucopipe-sdk, which `--sdk` names.";
 

@@ -111,6 +111,12 @@ impl Problem {
         }
     }
 
+    /// Title and first cause in one line.
+    pub(crate) fn in_short(&self) -> String {
+        let reason = self.causes.first().map_or("", String::as_str);
+        format!("{}: {reason}", self.title)
+    }
+
     /// Adds where.
     #[must_use]
     pub fn at(mut self, place: Place) -> Self {

@@ -62,10 +62,26 @@ fn make(folder: &Path, library: &str) -> PathBuf {
 fn output(kind: &str, language: &str, file: &str) -> (Finished, String) {
     let workspace = Workspace::new();
     let (folder, plugins) = begun(&workspace, kind, language);
+    manifest(&workspace, &folder, &plugins);
     let finished = run(&workspace, &folder, &plugins);
     let written = fs::read_to_string(folder.join(file));
     let written = written.unwrap_or_else(|_| panic!("{}", finished.stderr));
     (finished, written)
+}
+
+/// Writes the manifest as the README says, and nothing else is asked for than what it names.
+fn manifest(workspace: &Workspace, folder: &Path, plugins: &Path) {
+    let readme = fs::read_to_string(folder.join("README.md")).expect("a README");
+    let mut lines = readme.lines();
+    let command = lines.find_map(|line| line.strip_prefix("$ glucopipe plugins manifest "));
+    let words: Vec<&str> = command.expect("a command").split(' ').collect();
+    let [library, needs @ ..] = words.as_slice() else {
+        panic!("{readme}");
+    };
+    let library = plugins.join(Path::new(library).file_name().expect("a name"));
+    let library = library.to_str().expect("a name in UTF-8");
+    let written = workspace.run(&[&["plugins", "manifest", library], needs].concat());
+    assert_eq!(written.code, 0, "{}", written.stderr);
 }
 
 fn driver(language: &str) {

@@ -75,13 +75,27 @@ impl Bench {
 
     /// Runs a pipeline, or says why it cannot be run.
     pub(crate) fn try_run(&self, text: &str) -> Result<Ran, Vec<Problem>> {
+        self.try_run_after(text, &self.registry(), || {})
+    }
+
+    /// The plugins of the workspace, loaded in this process.
+    pub(crate) fn registry(&self) -> Registry {
         let mut search = SearchPath::default();
         search.add(&self.workspace.plugins(), "--plugin-dir");
-        let registry = Registry::new(search);
+        Registry::new(search)
+    }
+
+    /// Runs a pipeline with these plugins; they are found already when something else happens.
+    pub(crate) fn try_run_after(
+        &self,
+        text: &str,
+        registry: &Registry,
+        happens: impl FnOnce(),
+    ) -> Result<Ran, Vec<Problem>> {
         let now = "2026-11-01T12:00:00Z".parse().expect("a time");
         let clock = Clock::Fixed(now);
         let finder = Finder {
-            registry: &registry,
+            registry,
             clock: &clock,
         };
         let mut loaded = config::load(LoadRequest {
@@ -90,9 +104,10 @@ impl Bench {
             environment: vec![("HOSTILE_KEY".into(), "correct horse".into())],
             ..LoadRequest::default()
         });
-        let Some(plan) = plan(&mut loaded, &registry, &finder) else {
+        let Some(plan) = plan(&mut loaded, registry, &finder) else {
             return Err(loaded.problems().to_vec());
         };
+        happens();
         let setup = RunSetup {
             cancel: self.cancel.clone(),
             clock: clock.clone(),

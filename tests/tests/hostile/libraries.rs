@@ -220,6 +220,24 @@ fn a_pipe_instead_of_a_library_does_not_hang_the_search() {
 }
 
 #[test]
+fn a_driver_that_is_refused_is_named_where_any_driver_would_do() {
+    let bench = Bench::new();
+    let library = compile(&bench, "broken.c", "libglucopipe_driver_meter.so", 1);
+    let text = [
+        "[sources.meter]\ndevice = \"virtual:verio-flex\"\n",
+        &bench.table("fine", "meter"),
+    ];
+    let problems = bench.try_run(&text.concat()).expect_err("refused");
+    let nobody = problems.first();
+    expect(nobody, Code::NO_METER, "no driver knows");
+    expect(
+        nobody,
+        Code::NO_METER,
+        &format!("`{}` is not loaded: ", library.display()),
+    );
+}
+
+#[test]
 fn a_folder_by_a_relative_path() {
     let mut search = SearchPath::default();
     search.add(Path::new("plugins"), "--plugin-dir");

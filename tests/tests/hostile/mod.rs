@@ -7,4 +7,6 @@ mod libraries;
 #[cfg(target_os = "linux")]
 mod museum;
 mod program;
+#[cfg(target_os = "linux")]
+mod swaps;
 mod transforms;

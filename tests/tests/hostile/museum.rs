@@ -220,5 +220,15 @@ fn looking_at_libraries_runs_nothing_of_them_here() {
         let refusal = stderr.split("error[").nth(1).expect("an error");
         let refusal = bench.workspace.filtered(refusal);
         insta::assert_snapshot!(format!("constructor-{name}"), refusal);
+        // Nobody has said yes to it, so not even a child runs it.
+        let locked = ["plugins", "--locked", "--plugin-dir", &plugins];
+        let locked = bench.workspace.run(&locked).stderr;
+        let refusals: Vec<&str> = locked.split("error[").skip(1).collect();
+        assert!(
+            refusals
+                .iter()
+                .all(|one| one.starts_with("GP0409]") && one.contains("nothing of it was run")),
+            "{locked}"
+        );
     }
 }

@@ -15,6 +15,7 @@ use crate::exit::Exit;
 pub(super) enum About {
     Meter,
     Journal,
+    Pins,
 }
 
 impl About {
@@ -23,6 +24,7 @@ impl About {
         match self {
             Self::Meter => Code::CHANGE_REFUSED,
             Self::Journal => Code::CONFIG_MISSING_KEY,
+            Self::Pins => Code::PLUGIN_PIN,
         }
     }
 
@@ -30,6 +32,7 @@ impl About {
         match self {
             Self::Meter => "nothing was changed in the meter",
             Self::Journal => "nothing was changed in the journal",
+            Self::Pins => "nothing was pinned",
         }
     }
 }

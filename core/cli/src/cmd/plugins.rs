@@ -1,9 +1,14 @@
 //! `glucopipe plugins`.
 
 mod check;
+mod manifest;
 mod new;
+mod trust;
+
+use std::path::{Path, PathBuf};
 
 use glucopipe_runtime::plugin::{Ability, Component, ComponentKind};
+use glucopipe_runtime::problem::{Code, Problem};
 use glucopipe_runtime::transform::builtins;
 use serde_json::{Value, json};
 
@@ -19,6 +24,8 @@ pub(super) fn plugins(context: &Context, args: &Plugins) -> Done {
         Some(PluginsAction::New(new)) => new::new(context, new, args.json),
         Some(PluginsAction::Check(check)) => check::check(context, check, args.json),
         Some(PluginsAction::CheckOne(one)) => Ok(check::check_one(context, one)),
+        Some(PluginsAction::Manifest(manifest)) => manifest::manifest(context, manifest, args.json),
+        Some(PluginsAction::Trust(trust)) => trust::trust(context, trust, args.json),
     }
 }
 
@@ -32,7 +39,7 @@ fn list(context: &Context, args: &Plugins) -> Done {
             Ok(components) => {
                 for component in components {
                     let hidden = !seen.insert((component.kind, component.id.clone()));
-                    let file = component.library.path.display().to_string();
+                    let file = component.library.path().display().to_string();
                     documents.push(json!({
                         "kind": component.kind.word(),
                         "id": component.id,
@@ -41,6 +48,7 @@ fn list(context: &Context, args: &Plugins) -> Done {
                         "summary": component.about.summary,
                         "file": file,
                         "shadowed": hidden,
+                        "pinned": registry.is_pinned(&component.library),
                         "devices": component.about.devices.len(),
                         "models": models(&component),
                         "can": abilities(&component),
@@ -72,6 +80,7 @@ fn list(context: &Context, args: &Plugins) -> Done {
             "summary": builtin.summary,
             "file": Value::Null,
             "shadowed": false,
+            "pinned": Value::Null,
             "config_schema": (builtin.schema)(),
         }));
         let version = env!("CARGO_PKG_VERSION").to_owned();
@@ -120,6 +129,14 @@ fn list(context: &Context, args: &Plugins) -> Done {
         Exit::Done
     } else {
         Exit::Plugin
+    })
+}
+
+/// The library without links on the way: the loader follows none.
+fn absolute(file: &Path) -> Result<PathBuf, Problem> {
+    file.canonicalize().map_err(|error| {
+        let title = format!("cannot open plugin `{}`", file.display());
+        Problem::error(Code::PLUGIN_LOAD, title).cause(error.to_string())
     })
 }
 

@@ -110,6 +110,8 @@ pub struct Plugins {
     pub path: Vec<PathBuf>,
     /// Which plugins get a process of their own, unless their table says otherwise.
     pub isolate: Isolate,
+    /// Whether plugins of others are loaded only when they are pinned.
+    pub locked: bool,
 }
 
 /// Where a plugin runs.

@@ -46,11 +46,12 @@ pub(super) fn read(origins: &Origins, merged: &Value, problems: &mut Vec<Problem
         pipeline.journal = Some(Journal { path });
     }
     if let Some(table) = reader.table(merged, "plugins") {
-        reader.only_keys(&["plugins"], table, &["path", "isolate"]);
+        reader.only_keys(&["plugins"], table, &["path", "isolate", "locked"]);
         let isolate = reader.word(&["plugins", "isolate"], table, &Isolate::WORDS);
         pipeline.plugins = Plugins {
             path: reader.folders(table),
             isolate: isolate.unwrap_or_default(),
+            locked: reader.flag(&["plugins", "locked"], table),
         };
     }
     Read {

@@ -129,6 +129,24 @@ impl Reader<'_> {
         DEFAULT_TIMEOUT_SECS
     }
 
+    /// `true` or `false`; what is neither is taken for `true`, and reported.
+    pub(super) fn flag(&mut self, path: &[&str], table: &Table) -> bool {
+        let key = path.last().copied().unwrap_or_default();
+        let Some(value) = table.get(key) else {
+            return false;
+        };
+        let parsed = match value {
+            Value::String(text) if self.origins.overlays.is_raw(path) => parse_value(text),
+            _ => None,
+        };
+        let value = parsed.as_ref().unwrap_or(value);
+        value.as_bool().unwrap_or_else(|| {
+            let hint = format!("write `{key} = true` or `{key} = false`");
+            self.wrong(path, "`true` or `false`", value, &hint);
+            true
+        })
+    }
+
     /// One of some words.
     pub(super) fn word<T: Copy>(
         &mut self,

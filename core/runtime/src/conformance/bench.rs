@@ -13,7 +13,7 @@ use crate::cancel::Cancel;
 use crate::clock::Clock;
 use crate::device::{Device, Selector, read_transcript};
 use crate::host::{Operation, OperationSetup};
-use crate::plugin::{Component, ComponentKind, load};
+use crate::plugin::{Component, ComponentKind, Vetted, load};
 use crate::transport::virtual_meter::VirtualMeter;
 
 /// Most findings of a kind that are told.
@@ -95,7 +95,8 @@ impl<'a> Bench<'a> {
             Some(components) => components,
             None => {
                 self.step("loading the library");
-                let loaded = load(&self.request.library)
+                let loaded = Vetted::open(&self.request.library, false)
+                    .and_then(|vetted| load(&vetted))
                     .map_err(|problem| Stop::Fail(problem.causes.join("; ")))?;
                 let loaded = loaded.into_iter().map(Arc::new).collect();
                 self.components.get_or_init(|| loaded)

@@ -12,7 +12,7 @@ use glucopipe_sdk::ffi::borrowed_text;
 use super::bench::Bench;
 use super::traces::Traces;
 use super::{Named, Stop, Tested, fail};
-use crate::plugin::{load as load_library, plugin_table, well_formed_id};
+use crate::plugin::{Vetted, load as load_library, plugin_table, well_formed_id};
 
 /// Most components one library may list.
 const MOST: u32 = 256;
@@ -23,19 +23,31 @@ const SCANS: u32 = 5;
 
 fn table(bench: &Bench<'_>) -> Result<abi::gp_plugin, Stop> {
     bench.step("loading the library");
-    plugin_table(&bench.request.library).map_err(|problem| Stop::Fail(problem.causes.join("; ")))
+    Vetted::open(&bench.request.library, false)
+        .and_then(|vetted| plugin_table(&vetted))
+        .map_err(|problem| Stop::Fail(problem.causes.join("; ")))
 }
 
 /// The host takes the library, and lists what is in it.
 pub(super) fn load(bench: &mut Bench<'_>) -> Tested {
     bench.step("loading the library");
-    let components = load_library(&bench.request.library).map_err(|problem| {
-        let text = [vec![problem.title], problem.causes].concat().join(": ");
-        Stop::Fail(match problem.hint {
-            Some(hint) => format!("{text} ({hint})"),
-            None => text,
-        })
-    })?;
+    let loaded = Vetted::open(&bench.request.library, false);
+    let components = loaded
+        .and_then(|vetted| load_library(&vetted))
+        .map_err(|problem| {
+            let text = [vec![problem.title], problem.causes].concat().join(": ");
+            Stop::Fail(match problem.hint {
+                Some(hint) => format!("{text} ({hint})"),
+                None => text,
+            })
+        })?;
+    let manifest = components
+        .first()
+        .and_then(|first| first.library.vetted.manifest.as_ref());
+    if let Some(manifest) = manifest {
+        let needs = manifest.needs();
+        bench.note(format!("its manifest agrees, and asks for {needs}"));
+    }
     for component in &components {
         bench.listed.push(Named {
             kind: component.kind.word().to_owned(),

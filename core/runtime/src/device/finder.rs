@@ -119,8 +119,14 @@ impl Finder<'_> {
             [] => "none found".to_owned(),
             names => names.join(", "),
         };
-        Problem::error(Code::NO_METER, format!("no driver knows {label}"))
-            .cause(format!("asked: {asked}"))
+        let problem = Problem::error(Code::NO_METER, format!("no driver knows {label}"))
+            .cause(format!("asked: {asked}"));
+        let refused = match driver {
+            None => self.registry.refused(ComponentKind::Driver),
+            Some(_) => Vec::new(),
+        };
+        let refused = refused.iter().map(Problem::in_short);
+        refused.fold(problem, Problem::cause)
     }
 
     fn choose_attached(

@@ -22,6 +22,7 @@ use super::message::{Call, CommitOutcome, Description, Failure, Named, Order, Wo
 use super::process::Process;
 use super::rights::Rights;
 use crate::host::Lent;
+use crate::plugin::{Permission, Vetted};
 
 /// What the text of an error begins with when it is about the end of a process.
 pub(super) const DIED: &str = "its process ";
@@ -69,8 +70,8 @@ pub(crate) fn was_committing(message: &str) -> bool {
 pub(crate) struct Apart {
     /// The program of the child.
     pub(crate) program: PathBuf,
-    /// The library.
-    pub(crate) library: PathBuf,
+    /// The library, as it was checked.
+    pub(crate) library: Vetted,
     /// The optional functions of the component.
     pub(crate) has: BTreeSet<String>,
 }
@@ -79,8 +80,8 @@ pub(crate) struct Apart {
 ///
 /// # Errors
 /// Why it cannot be loaded; `native` is the number of the problem code.
-pub(crate) fn describe(program: &Path, library: &Path) -> Result<Description, Error> {
-    let mut child = Child::start(program, None, Some(QUESTION))?;
+pub(crate) fn describe(program: &Path, library: &Vetted) -> Result<Description, Error> {
+    let mut child = Child::start(program, library, None, Some(QUESTION))?;
     child.load(library, Rights::none())
 }
 
@@ -99,10 +100,12 @@ pub(crate) struct Child {
 impl Child {
     fn start(
         program: &Path,
+        library: &Vetted,
         op: Option<Arc<dyn Lent>>,
         limit: Option<Duration>,
     ) -> Result<Self, Error> {
         let cancel = op.as_ref().map(|op| op.cancel().clone());
+        let devices = library.permits(Permission::Devices);
         let say: Say = match &op {
             Some(op) => {
                 let op = op.clone();
@@ -118,11 +121,11 @@ impl Child {
             None => Box::new(|_, _| {}),
         };
         Ok(Self {
-            process: Process::start(program, cancel, limit, say)?,
+            process: Process::start(program, library.file(), cancel, limit, say)?,
             input: None,
             ended: None,
             open: false,
-            lender: op.map(Lender::new).transpose()?,
+            lender: op.map(|op| Lender::new(op, devices)).transpose()?,
         })
     }
 
@@ -131,8 +134,8 @@ impl Child {
     /// # Errors
     /// As the plugin says, or how its process ended.
     pub(crate) fn open(apart: &Apart, op: Arc<dyn Lent>, named: Named) -> Result<Self, Error> {
-        let mut child = Self::start(&apart.program, Some(op), None)?;
-        child.load(&apart.library, Rights::of(&named))?;
+        let mut child = Self::start(&apart.program, &apart.library, Some(op), None)?;
+        child.load(&apart.library, Rights::of(&named, &apart.library))?;
         child.call(Call::Open(named))?;
         child.open = true;
         Ok(child)
@@ -154,8 +157,8 @@ impl Child {
             return Ok(None);
         }
         let limit = op.is_none().then_some(QUESTION);
-        let mut child = Self::start(&apart.program, op, limit)?;
-        child.load(&apart.library, Rights::of(&named))?;
+        let mut child = Self::start(&apart.program, &apart.library, op, limit)?;
+        child.load(&apart.library, Rights::of(&named, &apart.library))?;
         let answer = match input {
             Some(input) => child.feed(call(named), input)?.0,
             None => child.call(call(named))?,
@@ -163,8 +166,8 @@ impl Child {
         understand(answer)
     }
 
-    fn load(&mut self, library: &Path, rights: Rights) -> Result<Description, Error> {
-        let library = library.to_owned();
+    fn load(&mut self, library: &Vetted, rights: Rights) -> Result<Description, Error> {
+        let library = library.path.clone();
         understand(self.call(Call::Load { library, rights })?)
     }
 

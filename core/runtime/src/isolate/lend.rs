@@ -23,17 +23,19 @@ pub(super) struct Lender {
     op: Op,
     /// The same operation, while the plugin leaves the device in order.
     closing: Op,
+    /// Whether the device is lent.
+    devices: bool,
     _op: Arc<dyn Lent>,
 }
 
 type Answer = (Result<Reply, Error>, Vec<u8>);
 
 impl Lender {
-    /// Lends what the operation has.
+    /// Lends what the operation has; its device only if `devices` are permitted.
     ///
     /// # Errors
     /// When its tables cannot be read, which they can.
-    pub(super) fn new(lent: Arc<dyn Lent>) -> Result<Self, Error> {
+    pub(super) fn new(lent: Arc<dyn Lent>, devices: bool) -> Result<Self, Error> {
         // SAFETY: the operation is kept below, and dropped after these two.
         let (op, closing) = unsafe { (Op::from_raw(lent.raw())?, Op::from_raw(lent.raw())?) };
         closing.begin_closing();
@@ -42,6 +44,7 @@ impl Lender {
             last: 0,
             op,
             closing,
+            devices,
             _op: lent,
         })
     }
@@ -87,6 +90,10 @@ impl Lender {
         bytes: &mut Vec<u8>,
     ) -> Result<Reply, Error> {
         match request {
+            Request::Describe | Request::Open { .. } if !self.devices => {
+                let what = "the manifest of the plugin does not ask for `devices`";
+                Err(Error::new(Status::Unsupported, what))
+            }
             Request::UtcUs => Ok(Reply::Number(self.op.utc_us())),
             Request::MonotonicMs => {
                 let now = i64::try_from(self.op.monotonic_ms()).unwrap_or(i64::MAX);

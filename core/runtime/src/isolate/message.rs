@@ -28,7 +28,7 @@ pub(super) enum Order {
 pub(crate) enum Call {
     /// Give up rights, load the library and describe it; the first call. Gives a [`Description`].
     Load {
-        /// The library.
+        /// Where the library is that was handed over.
         library: PathBuf,
         /// What its plugins may do.
         rights: Rights,

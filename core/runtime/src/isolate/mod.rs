@@ -5,7 +5,7 @@
 //! between the two, see [`message`]: the host calls, the plugin asks the host for what an operation lends.
 //!
 //! # Layout
-//! - [`frame`] and [`message`] are the language, [`batches`] is Arrow IPC.
+//! - [`frame`] and [`message`] are the language, [`batches`] is Arrow IPC; [`handed`] is how a child gets its library.
 //! - [`child`] is the host's side: a process under limits; [`process`] starts, watches and ends it;
 //!   [`lend`] answers what the plugin asks for.
 //! - [`inside`] is the child's side: a small host whose services are those of the real one.
@@ -14,6 +14,8 @@
 mod batches;
 mod child;
 mod frame;
+#[cfg(unix)]
+mod handed;
 #[cfg(unix)]
 mod inside;
 mod lend;

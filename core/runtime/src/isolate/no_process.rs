@@ -1,5 +1,6 @@
 //! Where there are no processes for plugins yet.
 
+use std::fs::File;
 use std::path::Path;
 use std::time::Duration;
 
@@ -18,6 +19,7 @@ impl Process {
     /// Always.
     pub(super) fn start(
         _program: &Path,
+        _library: &File,
         _cancel: Option<Cancel>,
         _limit: Option<Duration>,
         _say: Say,

@@ -1,11 +1,12 @@
 //! The process of a child: started, watched, ended.
 //!
-//! Three socket pairs lead to it. Standard output of the child carries frames in both directions; it moves
-//! them away before it loads anything. Standard input is the lifeline: a byte says that the operation is
+//! Three socket pairs lead to it. Standard output of the child carries the library and then frames in both
+//! directions; it moves them away before it loads anything. Standard input is the lifeline: a byte says that the operation is
 //! cancelled, its end that the host is gone, and what a plugin writes to its standard output comes back
 //! through it. Standard error is standard error.
 
 use std::ffi::OsString;
+use std::fs::File;
 use std::io::{ErrorKind, Read, Write};
 use std::os::fd::OwnedFd;
 use std::os::unix::net::UnixStream;
@@ -23,6 +24,7 @@ use rustix::process::{Pid, Signal, WaitId, WaitIdOptions, kill_process_group, wa
 
 use super::child::{DIED, SLOW, STUCK, Say, Stream};
 use super::frame::{self, LENGTH};
+use super::handed::hand_over;
 use super::output::Output;
 use super::{ALONE, SUBCOMMAND};
 use crate::cancel::Cancel;
@@ -89,12 +91,13 @@ pub(super) struct Process {
 }
 
 impl Process {
-    /// Starts a child; `say` is given what it writes.
+    /// Starts a child and hands it a library, which is open; `say` is given what it writes.
     ///
     /// # Errors
     /// When the system does not start it.
     pub(super) fn start(
         program: &Path,
+        library: &File,
         cancel: Option<Cancel>,
         limit: Option<Duration>,
         say: Say,
@@ -106,6 +109,7 @@ impl Process {
             Ok::<_, Error>((here, OwnedFd::from(there)))
         };
         let (frames, their_frames) = pair()?;
+        hand_over(&frames, library).map_err(failed)?;
         let (lifeline, their_lifeline) = pair()?;
         let (errors, their_errors) = pair()?;
         let variables = VARIABLES.iter();

@@ -7,6 +7,7 @@ use serde_json::Value;
 
 use super::message::Named;
 use crate::config::Component as Kind;
+use crate::plugin::{Permission, Vetted};
 
 /// Rights of a child, besides computing and asking the host.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Deserialize, Serialize)]
@@ -28,15 +29,18 @@ impl Rights {
     }
 
     /// Of one component. A driver reaches its meter through the host, and a transform needs nothing but
-    /// its readings. An exporter may reach servers, and the folders that hold what its paths name.
-    pub(super) fn of(named: &Named) -> Self {
+    /// its readings. An exporter may reach servers, and the folders that hold what its paths name, unless the
+    /// manifest of its library asks for less.
+    pub(super) fn of(named: &Named, library: &Vetted) -> Self {
         match named.kind {
             Kind::Driver | Kind::Transform => Self::none(),
             Kind::Exporter => {
                 let mut folders = Vec::new();
-                collect(&named.config, &mut folders);
+                if library.permits(Permission::Files) {
+                    collect(&named.config, &mut folders);
+                }
                 Self {
-                    network: true,
+                    network: library.permits(Permission::Network),
                     folders,
                 }
             }
@@ -61,11 +65,24 @@ fn holder(path: &Path) -> Option<PathBuf> {
     above.find(|folder| folder.is_dir()).map(Path::to_owned)
 }
 
+#[cfg(unix)]
 #[cfg(test)]
 mod tests {
     use serde_json::json;
 
     use super::*;
+    use crate::plugin::Manifest;
+
+    /// A library with these permissions in its manifest, or without one.
+    fn library(permissions: Option<&[Permission]>) -> Vetted {
+        let path = std::env::current_exe().unwrap();
+        let file = std::fs::File::open(&path).unwrap();
+        let manifest =
+            |all: &[Permission]| Manifest::new(("x", "1.0.0", 0), String::new(), all.to_vec());
+        let mut library = Vetted::handed(&path, file);
+        library.manifest = permissions.map(manifest);
+        library
+    }
 
     fn named(kind: Kind, config: Value) -> Named {
         Named {
@@ -79,7 +96,7 @@ mod tests {
     fn drivers_and_transforms_have_none() {
         for kind in [Kind::Driver, Kind::Transform] {
             let asked = named(kind, json!({ "path": "/etc/passwd" }));
-            assert_eq!(Rights::of(&asked), Rights::none());
+            assert_eq!(Rights::of(&asked, &library(None)), Rights::none());
         }
     }
 
@@ -94,8 +111,13 @@ mod tests {
             "mode": "path",
             "tls": { "ca_file": home.path().join("new/deep/ca.pem") },
         });
-        let rights = Rights::of(&named(Kind::Exporter, config));
+        let asked = named(Kind::Exporter, config);
+        let rights = Rights::of(&asked, &library(None));
         assert!(rights.network);
         assert_eq!(rights.folders, [there, home.path().to_owned()]);
+        let less = Rights::of(&asked, &library(Some(&[Permission::Network])));
+        assert!(less.network && less.folders.is_empty());
+        let less = Rights::of(&asked, &library(Some(&[Permission::Files])));
+        assert_eq!((less.network, less.folders), (false, rights.folders));
     }
 }

@@ -1,18 +1,15 @@
-//! Loading one library: open, check, bind, read its tables.
-//!
-//! Libraries are opened with RTLD_NOW, RTLD_LOCAL and RTLD_NODELETE and never closed.
+//! Loading one library that was checked: bind it and read its tables, here or in a child.
 
-use std::error::Error as _;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::sync::Arc;
 
 use glucopipe_abi as abi;
 use glucopipe_sdk::ffi::borrowed_text;
-use object::read::{Object, ObjectSegment, ReadCache};
 
 use super::ComponentKind;
 use super::about::{About, well_formed_id};
-use super::folder::open_trusted;
+use super::bind::bind;
+use super::vetted::Vetted;
 use crate::isolate::{self, Apart, Described};
 use crate::problem::{Code, Place, Problem};
 
@@ -54,14 +51,21 @@ unsafe impl Sync for Table {}
 /// A loaded library.
 #[derive(Debug)]
 pub struct Library {
-    /// Its file.
-    pub path: PathBuf,
+    /// Its file, as it was checked.
+    pub vetted: Vetted,
     /// Name it gives itself.
     pub name: String,
     /// Its version.
     pub version: String,
     /// Minor version of the ABI it was built for.
     pub abi_minor: u32,
+}
+
+impl Library {
+    /// Where its file is.
+    pub fn path(&self) -> &Path {
+        &self.vetted.path
+    }
 }
 
 /// What not every driver can do.
@@ -141,7 +145,7 @@ impl Component {
     pub(super) fn moved_apart(&self, program: &Path) -> Self {
         let apart = Apart {
             program: program.to_owned(),
-            library: self.library.path.clone(),
+            library: self.library.vetted.clone(),
             has: self.optional_functions().into_iter().collect(),
         };
         Self {
@@ -177,24 +181,6 @@ impl Component {
     }
 }
 
-/// Checks that the file holds all that its headers promise: touching a mapped page behind the end of a
-/// half-copied library kills the process.
-fn check_whole(file: &std::fs::File) -> Result<(), String> {
-    let len = file.metadata().map_err(|error| error.to_string())?.len();
-    let cache = ReadCache::new(file);
-    let parsed =
-        object::File::parse(&cache).map_err(|error| format!("it is no library: {error}"))?;
-    let whole = parsed.segments().all(|segment| {
-        let (start, size) = segment.file_range();
-        start.checked_add(size).is_some_and(|end| end <= len)
-    });
-    if whole {
-        Ok(())
-    } else {
-        Err("it is cut off: its headers promise more than the file holds".into())
-    }
-}
-
 /// The kind of a `GP_KIND_*` number; unknown ones are for newer hosts.
 fn kind_of(number: u32) -> Option<ComponentKind> {
     match number {
@@ -212,18 +198,20 @@ const COMPONENT_LIMIT: u32 = 256;
 ///
 /// # Errors
 /// Every refusal names the file and the reason.
-pub(crate) fn load(path: &Path) -> Result<Vec<Component>, Problem> {
-    let plugin = plugin_table(path)?;
-    read_plugin(path, &plugin).map_err(|(code, reason)| refused(path, code, reason))
+pub(crate) fn load(vetted: &Vetted) -> Result<Vec<Component>, Problem> {
+    let plugin = plugin_table(vetted)?;
+    let components = read_plugin(vetted, &plugin)
+        .map_err(|(code, reason)| refused(&vetted.path, code, reason))?;
+    agreed(components)
 }
 
 /// Loads a library and reads the table of its entry.
 ///
 /// # Errors
 /// As for [`load`].
-pub(crate) fn plugin_table(path: &Path) -> Result<abi::gp_plugin, Problem> {
-    let file = open_checked(path)?;
-    let entry = bind(path, file).map_err(|(code, reason)| refused(path, code, reason))?;
+pub(crate) fn plugin_table(vetted: &Vetted) -> Result<abi::gp_plugin, Problem> {
+    let path = &vetted.path;
+    let entry = bind(vetted).map_err(|(code, reason)| refused(path, code, reason))?;
     // SAFETY: the entry has this signature by the ABI, and returns a static table.
     unsafe { abi::read_table(entry()) }
         .map_err(|error| refused(path, Code::PLUGIN_ABI, error.to_string()))
@@ -233,18 +221,18 @@ pub(crate) fn plugin_table(path: &Path) -> Result<abi::gp_plugin, Problem> {
 ///
 /// # Errors
 /// As for [`load`], and when the child ends over it.
-pub(super) fn look_at(path: &Path, program: &Path) -> Result<Vec<Component>, Problem> {
-    open_checked(path)?;
-    let described = isolate::describe(program, path).map_err(|error| {
+pub(super) fn look_at(vetted: Vetted, program: &Path) -> Result<Vec<Component>, Problem> {
+    let path = vetted.path.clone();
+    let described = isolate::describe(program, &vetted).map_err(|error| {
         let codes = [Code::PLUGIN_ABI, Code::PLUGIN_BROKEN];
         let code = codes
             .into_iter()
             .find(|code| i64::from(code.number()) == error.native);
-        refused(path, code.unwrap_or(Code::PLUGIN_LOAD), error.message)
+        refused(&path, code.unwrap_or(Code::PLUGIN_LOAD), error.message)
     })?;
-    let broken = |reason: String| refused(path, Code::PLUGIN_BROKEN, reason);
+    let broken = |reason: String| refused(&path, Code::PLUGIN_BROKEN, reason);
     let library = Arc::new(Library {
-        path: path.to_owned(),
+        vetted: vetted.clone(),
         name: described.name,
         version: described.version,
         abi_minor: described.abi_minor,
@@ -260,31 +248,44 @@ pub(super) fn look_at(path: &Path, program: &Path) -> Result<Vec<Component>, Pro
             library: library.clone(),
             table: Table::Apart(Apart {
                 program: program.to_owned(),
-                library: path.to_owned(),
+                library: vetted.clone(),
                 has: described.has.into_iter().collect(),
             }),
         })
     };
-    described.components.into_iter().map(component).collect()
+    let components: Result<_, _> = described.components.into_iter().map(component).collect();
+    agreed(components?)
 }
 
-fn refused(path: &Path, code: Code, reason: String) -> Problem {
+/// Compares what a library says of itself with its manifest.
+fn agreed(components: Vec<Component>) -> Result<Vec<Component>, Problem> {
+    if let Some(first) = components.first() {
+        let Library {
+            vetted,
+            name,
+            version,
+            abi_minor,
+        } = &*first.library;
+        vetted.agrees(name, version, *abi_minor)?;
+    }
+    Ok(components)
+}
+
+/// A refusal of a library.
+pub(super) fn refused(path: &Path, code: Code, reason: String) -> Problem {
+    unloaded(path, code).cause(reason)
+}
+
+/// The same before its reason is known.
+pub(super) fn unloaded(path: &Path, code: Code) -> Problem {
     Problem::error(code, format!("plugin `{}` is not loaded", path.display()))
         .at(Place::Named(path.display().to_string()))
-        .cause(reason)
-}
-
-/// Opens a file that may be loaded.
-fn open_checked(path: &Path) -> Result<std::fs::File, Problem> {
-    let file = open_trusted(path)?;
-    check_whole(&file).map_err(|reason| refused(path, Code::PLUGIN_LOAD, reason))?;
-    Ok(file)
 }
 
 const MALFORMED_ID: &str = "its id is missing or has other characters than a-z 0-9 . - _";
 
 /// Reads the components of a plugin table.
-fn read_plugin(path: &Path, plugin: &abi::gp_plugin) -> Result<Vec<Component>, (Code, String)> {
+fn read_plugin(vetted: &Vetted, plugin: &abi::gp_plugin) -> Result<Vec<Component>, (Code, String)> {
     if plugin.min_host_minor > abi::GP_ABI_MINOR {
         let (needs, has) = (plugin.min_host_minor, abi::GP_ABI_MINOR);
         return Err((
@@ -296,7 +297,7 @@ fn read_plugin(path: &Path, plugin: &abi::gp_plugin) -> Result<Vec<Component>, (
     // SAFETY: static texts by the ABI.
     let (name, version) = unsafe { (borrowed_text(plugin.name), borrowed_text(plugin.version)) };
     let library = Arc::new(Library {
-        path: path.to_owned(),
+        vetted: vetted.clone(),
         name: name.ok_or_else(|| broken("it has no name"))?,
         version: version.ok_or_else(|| broken("it has no version"))?,
         abi_minor: plugin.abi_minor,
@@ -394,82 +395,4 @@ fn missing_slot(table: &Table) -> Option<&'static str> {
         .iter()
         .find(|(_, there)| !there)
         .map(|(name, _)| *name)
-}
-
-/// Opens the library and finds the entry.
-#[cfg(unix)]
-fn bind(path: &Path, file: std::fs::File) -> Result<abi::gp_plugin_entry, (Code, String)> {
-    use std::os::fd::AsRawFd;
-
-    use libloading::os::unix::{Library, RTLD_LOCAL, RTLD_NOW};
-
-    // The bytes that were checked are the bytes that are loaded.
-    let checked = if cfg!(target_os = "linux") {
-        PathBuf::from(format!("/proc/self/fd/{}", file.as_raw_fd()))
-    } else {
-        path.to_owned()
-    };
-    // SAFETY: the file and its folders belong to the user or root; its initialisers run with the
-    // user's rights, which is what a plugin is.
-    let library = unsafe { Library::open(Some(&checked), RTLD_NOW | RTLD_LOCAL | RTLD_NODELETE) }
-        .map_err(|error| (Code::PLUGIN_LOAD, chain(&error)))?;
-    // SAFETY: the symbol has this type by the ABI.
-    let entry = unsafe { library.get::<abi::gp_plugin_entry>(abi::GP_ENTRY_SYMBOL) }
-        .map(|symbol| *symbol)
-        .map_err(|error| (Code::PLUGIN_ABI, chain(&error)));
-    // Never unloaded: threads and thread locals of the library may outlive any use of it.
-    std::mem::forget(library);
-    // Kept open, also without an entry: the linker knows the library by the number of its descriptor,
-    // and would take the next library under the same number for this one.
-    std::mem::forget(file);
-    entry
-}
-
-/// `RTLD_NODELETE`, which libloading does not name.
-#[cfg(all(unix, target_vendor = "apple"))]
-const RTLD_NODELETE: i32 = 0x80;
-#[cfg(all(unix, not(target_vendor = "apple")))]
-const RTLD_NODELETE: i32 = 0x1000;
-
-/// Opens the library and finds the entry.
-#[cfg(windows)]
-fn bind(path: &Path, _file: std::fs::File) -> Result<abi::gp_plugin_entry, (Code, String)> {
-    use libloading::os::windows::Library;
-
-    // SAFETY: its initialisers run with the user's rights, which is what a plugin is.
-    let library = unsafe { Library::load_with_flags(path, 0) }
-        .map_err(|error| (Code::PLUGIN_LOAD, chain(&error)))?;
-    // SAFETY: the symbol has this type by the ABI.
-    let entry = unsafe { library.get::<abi::gp_plugin_entry>(abi::GP_ENTRY_SYMBOL) }
-        .map(|symbol| *symbol)
-        .map_err(|error| (Code::PLUGIN_ABI, chain(&error)));
-    std::mem::forget(library);
-    entry
-}
-
-/// The reason libloading has, which is in the source of its error.
-fn chain(error: &libloading::Error) -> String {
-    let mut text = error.to_string();
-    let mut source = error.source();
-    while let Some(inner) = source {
-        text = format!("{text}: {inner}");
-        source = inner.source();
-    }
-    text
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn a_file_that_is_no_library_is_refused_with_the_linkers_reason() {
-        let home = tempfile::tempdir().unwrap();
-        let path = home.path().join("meter.so");
-        std::fs::write(&path, "not a library").unwrap();
-        let problem = load(&path).unwrap_err();
-        assert_eq!(problem.code, Code::PLUGIN_LOAD);
-        assert!(problem.title.contains("meter.so"));
-        assert!(problem.causes[0].contains(':'), "{problem:?}");
-    }
 }

@@ -1,8 +1,13 @@
 //! Plugins: where they are found, how they are loaded, which component has a name.
 
 mod about;
+mod bind;
 mod folder;
 mod library;
+mod manifest;
+mod ownership;
+mod trust;
+mod vetted;
 
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
@@ -14,6 +19,9 @@ pub use about::{About, KnownDevice};
 pub use folder::{EXTENSION, Folder, SearchPath};
 pub use library::{Ability, Component, Library};
 pub(crate) use library::{load, plugin_table};
+pub use manifest::{Manifest, Permission};
+pub use trust::{Pin, Pins, Trust};
+pub use vetted::Vetted;
 
 pub use crate::config::Component as ComponentKind;
 use crate::config::{Isolate, Runtime};
@@ -34,6 +42,7 @@ pub struct Registry {
     search: SearchPath,
     loaded: Mutex<BTreeMap<PathBuf, Loaded>>,
     isolation: Option<Isolation>,
+    trust: Trust,
 }
 
 impl Registry {
@@ -43,7 +52,14 @@ impl Registry {
             search,
             loaded: Mutex::new(BTreeMap::new()),
             isolation: None,
+            trust: Trust::default(),
         }
+    }
+
+    /// The same with libraries of others only as the user trusts them.
+    #[must_use]
+    pub fn trusting(self, trust: Trust) -> Self {
+        Self { trust, ..self }
     }
 
     /// The same with plugins in processes of their own.
@@ -60,7 +76,7 @@ impl Registry {
         let isolation = self.isolation.as_ref()?;
         let apart = match isolation.policy {
             Isolate::All => true,
-            Isolate::ThirdParty => !self.search.is_own(path),
+            Isolate::ThirdParty => !self.is_own(path),
             Isolate::None => false,
         };
         apart.then_some(&isolation.program)
@@ -84,7 +100,7 @@ impl Registry {
                 None => Err(immovable(&component, "nothing here can start one")),
             },
             (Some(Runtime::InProcess), Some(_)) => {
-                let mut all = load(&component.library.path)?.into_iter();
+                let mut all = load(&component.library.vetted)?.into_iter();
                 let found = all.find(|one| one.kind == component.kind && one.id == component.id);
                 found
                     .map(Arc::new)
@@ -111,13 +127,48 @@ impl Registry {
         loaded
             .entry(path.to_owned())
             .or_insert_with(|| {
+                let own = self.is_own(path);
+                let vetted = Vetted::open(path, !own && self.trust.asks())?;
+                if !own {
+                    self.trust.judge(&vetted)?;
+                }
                 let components = match self.child_of(path) {
-                    Some(program) => library::look_at(path, program),
-                    None => load(path),
+                    Some(program) => library::look_at(vetted, program),
+                    None => load(&vetted),
                 };
                 components.map(|components| components.into_iter().map(Arc::new).collect())
             })
             .clone()
+    }
+
+    /// Whether a library came with the program.
+    pub fn is_own(&self, path: &Path) -> bool {
+        self.search.is_own(path)
+    }
+
+    /// Whether the user has said yes to a library: `None` for one that came with the program and needs none.
+    pub fn is_pinned(&self, library: &Library) -> Option<bool> {
+        (!self.is_own(library.path())).then(|| self.trust.has(&library.vetted))
+    }
+
+    /// Looks at a library in a child, wherever it lies and whether or not anybody trusts it, and gives its
+    /// SHA-256; `manifest` when it must be what its manifest says.
+    ///
+    /// # Errors
+    /// Why it cannot be loaded.
+    pub fn look_at(&self, path: &Path, manifest: bool) -> Loaded {
+        let vetted = if manifest {
+            Vetted::open(path, true)?
+        } else {
+            Vetted::without_manifest(path)?
+        };
+        let program = self.isolation.as_ref().map(|isolation| &isolation.program);
+        let program = program.ok_or_else(|| {
+            let reason = "nothing here can start a process for it".to_owned();
+            library::refused(path, Code::PLUGIN_LOAD, reason)
+        })?;
+        let components = library::look_at(vetted, program)?;
+        Ok(components.into_iter().map(Arc::new).collect())
     }
 
     /// Finds a component by kind and name.
@@ -154,8 +205,7 @@ impl Registry {
             problem = problem.cause(format!("searched `{}`", folder.path.display()));
         }
         for refusal in refused {
-            let reason = refusal.causes.first().map_or("", String::as_str);
-            problem = problem.cause(format!("{}: {reason}", refusal.title));
+            problem = problem.cause(refusal.in_short());
         }
         let known = self.components(kind);
         let known: Vec<_> = known
@@ -169,6 +219,17 @@ impl Registry {
             }
             None => problem.hint(format!("there are: {}", known.join(", "))),
         })
+    }
+
+    /// Why libraries that may hold such a component are not loaded.
+    pub fn refused(&self, kind: ComponentKind) -> Vec<Problem> {
+        let all = self.load_all().into_iter();
+        let may_hold = |path: &Path| {
+            folder::conventional_name(path).is_none_or(|name| name.starts_with(kind.word()))
+        };
+        all.filter(|(path, _)| may_hold(path))
+            .filter_map(|(_, loaded)| loaded.err())
+            .collect()
     }
 
     fn libraries(&self) -> impl Iterator<Item = PathBuf> {
@@ -209,6 +270,6 @@ fn immovable(component: &Component, why: &str) -> Problem {
         component.id
     );
     Problem::error(Code::PLUGIN_LOAD, title)
-        .at(Place::Named(component.library.path.display().to_string()))
+        .at(Place::Named(component.library.path().display().to_string()))
         .cause(why)
 }

@@ -6,7 +6,7 @@ use crate::cancel::{Cancel, Reason};
 use crate::device::udev;
 use crate::host::Operation;
 use crate::isolate;
-use crate::plugin::Component;
+use crate::plugin::{Component, Permission};
 use crate::problem::{Code, Place, Problem};
 
 /// `EPERM`, `EACCES`, `ENOSPC` and `EDQUOT` of Linux; the first three are the same on macOS.
@@ -55,7 +55,7 @@ pub fn broken(component: &Component, what: &str) -> Problem {
         "nothing of it was delivered"
     };
     Problem::error(code, title)
-        .at(Place::Named(component.library.path.display().to_string()))
+        .at(Place::Named(component.library.path().display().to_string()))
         .cause(what.to_owned())
         .kept(kept)
         .hint(format!(
@@ -77,7 +77,7 @@ pub fn stuck(component: &Component, node: &str) -> Problem {
         component.id
     );
     Problem::error(Code::PLUGIN_STUCK, title)
-        .at(Place::Named(component.library.path.display().to_string()))
+        .at(Place::Named(component.library.path().display().to_string()))
         .cause(format!(
             "`{node}` was abandoned; a plugin must stop within 250 ms of being cancelled"
         ))
@@ -193,14 +193,27 @@ pub fn exporter_failed(
             let problem = Problem::error(Code::SINK_WRITE, title).cause(error.message.clone());
             match (status, error.native) {
                 (Status::Io, NO_SPACE | QUOTA) => problem.hint("make room there, then run again"),
-                (Status::Access, NOT_PERMITTED | NO_ACCESS) => {
-                    problem.hint("give yourself the right to write there, or choose another place")
-                }
+                (Status::Access, NOT_PERMITTED | NO_ACCESS) => match held_to(component) {
+                    Some(permissions) => problem.cause(format!(
+                        "its manifest asks for {permissions}, and it gets no more"
+                    )),
+                    None => problem
+                        .hint("give yourself the right to write there, or choose another place"),
+                },
                 _ => problem,
             }
         }
     };
     problem.kept("what was there before is intact")
+}
+
+/// What an exporter may have, if its manifest asks for less than it could.
+fn held_to(component: &Component) -> Option<String> {
+    let apart = component.apart()?;
+    let manifest = apart.library.manifest.as_ref()?;
+    let all = [Permission::Network, Permission::Files];
+    let less = all.iter().any(|one| !manifest.permissions.contains(one));
+    less.then(|| manifest.needs())
 }
 
 /// An exporter refused what it was configured with.

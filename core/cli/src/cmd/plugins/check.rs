@@ -1,6 +1,5 @@
 //! `glucopipe plugins check`.
 
-use std::path::{Path, PathBuf};
 use std::process::Command;
 
 use glucopipe_runtime::conformance::{Check, Checked, Outcome, Request, Way, run_apart};
@@ -9,7 +8,7 @@ use glucopipe_runtime::problem::{Code, Problem};
 use glucopipe_runtime::render::escape;
 use serde_json::{Value, json};
 
-use super::Done;
+use super::{Done, absolute};
 use crate::args::{CheckOne, CheckPlugin};
 use crate::context::Context;
 use crate::exit::Exit;
@@ -92,14 +91,6 @@ pub(super) fn check_one(context: &Context, args: &CheckOne) -> Exit {
 
 fn not_run(error: &std::io::Error) -> Problem {
     Problem::error(Code::PLUGIN_LOAD, "the check cannot be run").cause(error.to_string())
-}
-
-/// The library without links on the way: the loader follows none.
-fn absolute(file: &Path) -> Result<PathBuf, Problem> {
-    file.canonicalize().map_err(|error| {
-        let title = format!("cannot open plugin `{}`", file.display());
-        Problem::error(Code::PLUGIN_LOAD, title).cause(error.to_string())
-    })
 }
 
 /// The keys that were given: a JSON object, or TOML, or a file of either.

@@ -154,6 +154,17 @@ impl Plan {
         ]
     }
 
+    /// What the author does when it is ready.
+    fn manifest(&self) -> String {
+        let needs = match self.kind {
+            NewKind::Driver => "devices",
+            NewKind::Exporter => "files",
+            NewKind::Transform => "nothing",
+        };
+        let (out, library) = (self.out(), self.library());
+        format!("glucopipe plugins manifest {out}/{library} --needs {needs}")
+    }
+
     /// A template with the names filled in.
     fn filled(&self, template: &str) -> String {
         let [build, check, run] = self.steps();
@@ -165,6 +176,7 @@ impl Plan {
             .replace("EXAMPLE_BUILD", &build)
             .replace("EXAMPLE_CHECK", &check)
             .replace("EXAMPLE_RUN", &run)
+            .replace("EXAMPLE_MANIFEST", &self.manifest())
             .replace("EXAMPLE_SDK", &self.sdk)
     }
 
@@ -188,7 +200,11 @@ impl Plan {
                 add("src/lib.rs", self.filled(self.source()));
             }
             Language::C => {
-                add(".gitignore", format!("/{}\n/out/\n", self.library()));
+                let library = self.library();
+                add(
+                    ".gitignore",
+                    format!("/{library}\n/*.glucopipe.toml\n/out/\n"),
+                );
                 add("Makefile", self.filled(template!("c/Makefile")));
                 add(
                     &format!("{}.c", self.identifier()),

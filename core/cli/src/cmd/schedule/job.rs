@@ -112,6 +112,9 @@ impl Job {
         for extra in plugin_folders(context, is_homeless) {
             arguments.extend(["--plugin-dir".to_owned(), whole(&extra)?]);
         }
+        if context.locked() {
+            arguments.push("--locked".to_owned());
+        }
         let targets = pipeline
             .sinks
             .iter()

@@ -170,17 +170,28 @@ fn where_plugins_run() {
     use crate::config::{Isolate, Runtime};
 
     let text = "[sources.a]\nruntime = \"process\"\n[transforms.t]\ntype = \"x\"\ninputs = [\"a\"]\n\
-        runtime = \"in-process\"\n[sinks.s]\nexporter = \"csv\"\ninputs = [\"t\"]\n[plugins]\nisolate = \"none\"\n";
+        runtime = \"in-process\"\n[sinks.s]\nexporter = \"csv\"\ninputs = [\"t\"]\n[plugins]\nisolate = \"none\"\nlocked = true\n";
     let loaded = load_with(text, &[], &["sinks.s.runtime=process"]);
     assert_eq!(shown(&loaded), "");
     let pipeline = &loaded.pipeline;
     assert_eq!(pipeline.plugins.isolate, Isolate::None);
+    assert!(pipeline.plugins.locked);
     assert_eq!(pipeline.sources[0].runtime, Some(Runtime::Process));
     assert_eq!(pipeline.transforms[0].runtime, Some(Runtime::InProcess));
     assert_eq!(pipeline.sinks[0].runtime, Some(Runtime::Process));
+    let unsaid = load_with(GOOD, &[], &[]).pipeline.plugins;
     assert_eq!(
-        load_with(GOOD, &[], &[]).pipeline.plugins.isolate,
-        Isolate::ThirdParty
+        (unsaid.isolate, unsaid.locked),
+        (Isolate::ThirdParty, false)
+    );
+    let variable = ("GLUCOPIPE__PLUGINS__LOCKED", "true");
+    assert!(load_with(GOOD, &[variable], &[]).pipeline.plugins.locked);
+    // What is no answer is not taken for a no.
+    let unclear = load_with(GOOD, &[], &["plugins.locked=yes"]);
+    assert!(unclear.pipeline.plugins.locked);
+    assert_eq!(
+        unclear.problems()[0].title,
+        "`locked` of [plugins]: expected `true` or `false`, got text"
     );
 }
 

@@ -32,6 +32,7 @@ use self::object::Object;
 use self::wire::Wire;
 use super::ALONE;
 use super::frame::{self, LENGTH};
+use super::handed;
 use super::message::{Call, Order};
 use crate::cancel::{Cancel, Reason};
 
@@ -49,7 +50,12 @@ const MISUSED: u8 = 2;
 
 /// Serves until the host is gone.
 pub(super) fn serve() -> ExitCode {
-    let Some((frames, lifeline)) = take_over() else {
+    let taken = take_over();
+    let taken = taken.and_then(|(frames, lifeline)| {
+        let library = handed::take(&frames, MOVED)?;
+        Some((frames, lifeline, library))
+    });
+    let Some((frames, lifeline, library)) = taken else {
         let _ = writeln!(
             std::io::stderr(),
             "this command is for glucopipe itself, which loads plugins with it"
@@ -71,7 +77,7 @@ pub(super) fn serve() -> ExitCode {
         return ExitCode::FAILURE;
     }
     limit();
-    Object::new(wire, cancel, calls).serve();
+    Object::new(wire, cancel, calls, library).serve();
     ExitCode::SUCCESS
 }
 
@@ -141,9 +147,10 @@ fn leave() -> ! {
 /// What the main thread is handed.
 type Calls = Receiver<Ordered>;
 
-/// Loads the library for [`Object`].
-fn load(path: &Path) -> Result<Vec<Arc<crate::plugin::Component>>, Error> {
-    let loaded = crate::plugin::load(path).map_err(|problem| Error {
+/// Loads the library that was handed over for [`Object`].
+fn load(path: &Path, library: File) -> Result<Vec<Arc<crate::plugin::Component>>, Error> {
+    let vetted = crate::plugin::Vetted::handed(path, library);
+    let loaded = crate::plugin::load(&vetted).map_err(|problem| Error {
         native: i64::from(problem.code.number()),
         ..Error::new(
             Status::Internal,

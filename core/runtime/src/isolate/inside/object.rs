@@ -1,5 +1,6 @@
 //! Runs the calls of the host on the one object of this process.
 
+use std::fs::File;
 use std::path::Path;
 use std::sync::Arc;
 
@@ -38,6 +39,8 @@ pub(super) struct Object {
     wire: Arc<Wire>,
     cancel: Cancel,
     calls: Calls,
+    /// What was handed over, until it is loaded.
+    library: Option<File>,
     components: Vec<Arc<Component>>,
     open: Open,
 }
@@ -54,11 +57,12 @@ const DONE: Returned = Ok((Value::Null, Vec::new()));
 
 impl Object {
     /// Nothing is loaded yet.
-    pub(super) fn new(wire: Arc<Wire>, cancel: Cancel, calls: Calls) -> Self {
+    pub(super) fn new(wire: Arc<Wire>, cancel: Cancel, calls: Calls, library: File) -> Self {
         Self {
             wire,
             cancel,
             calls,
+            library: Some(library),
             components: Vec::new(),
             open: Open::Nothing,
         }
@@ -140,7 +144,8 @@ impl Object {
     }
 
     fn load(&mut self, library: &Path) -> Result<Description, Error> {
-        self.components = super::load(library)?;
+        let file = self.library.take().ok_or_else(out_of_turn)?;
+        self.components = super::load(library, file)?;
         let first = self.components.first().ok_or_else(out_of_turn)?;
         let described = |component: &Arc<Component>| Described {
             kind: component.kind,
