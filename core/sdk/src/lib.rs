@@ -348,9 +348,11 @@ pub mod link;
 pub mod op;
 pub mod reading;
 pub mod schema;
+pub mod scrub;
 pub mod stream;
 pub mod testing;
 pub mod text;
+pub mod transcript;
 pub mod transform;
 
 pub use error::{Error, Result, Status};

@@ -1,5 +1,7 @@
 //! The transcript: a session with a device as text, one event a line, good to diff.
 //!
+//! The host writes and replays them; a driver meets one in tests, and in [`Driver::scrub`].
+//!
 //! ```text
 //! glucopipe-transcript 1
 //! link hid
@@ -14,6 +16,8 @@
 //! ```
 //!
 //! `00*59` stands for 59 zero bytes. It holds readings and serials: files are written 0600.
+//!
+//! [`Driver::scrub`]: crate::driver::Driver::scrub
 
 use std::fmt::Write as _;
 
@@ -132,6 +136,16 @@ impl Transcript {
         }
         Ok(transcript)
     }
+
+    /// The text of the transcript; comments are gone.
+    pub fn to_text(&self) -> String {
+        let usb = self.usb.as_ref();
+        let usb = usb.map(|(vendor, product)| (vendor.as_str(), product.as_str()));
+        let lines = self.events.iter().map(|(_, event)| event.line());
+        std::iter::once(header(&self.link, usb))
+            .chain(lines)
+            .collect()
+    }
 }
 
 /// The first lines of a transcript.
@@ -239,6 +253,7 @@ mod tests {
                 text.push_str(&event.line());
             }
             let read = Transcript::parse(&text).unwrap();
+            prop_assert_eq!(read.to_text(), text);
             prop_assert_eq!(read.usb, Some(("1a79".into(), "7410".into())));
             let back: Vec<Event> = read.events.into_iter().map(|(_, event)| event).collect();
             prop_assert_eq!(back, events);
