@@ -134,6 +134,10 @@ codes! {
         "Setting the clock and erasing are refused unless it is certain which meter is changed and that every stored record was read to its end and kept before. The message says what was not certain.";
     DEVICE_BUSY = 210, "another program talks to the meter",
         "Two programs at once would take each other's answers for their own, so one at a time talks to a meter. glucopipe waits a few seconds for the other. Close the other program, or let it come to its end, and run again.";
+    SCRUB = 211, "a transcript that cannot be made fit to share",
+        "`glucopipe transcript scrub` lets the driver replace serials, dates and values, replays the result, and compares. A driver need not be able to, and a transcript that it reads nothing from cannot be compared. Nothing is written unless all of it holds: do not share the original instead, it holds readings and a serial.";
+    CAPTURE = 212, "a capture that cannot be imported",
+        "`glucopipe transcript import` takes USB traffic as Wireshark saves it: pcapng or pcap, from usbmon on Linux or USBPcap on Windows, of a meter that is a HID device or a disk. Begin the capture before the meter is plugged in, so that it says what the meter is, and capture whole packets.";
 
     PROTOCOL = 301, "the meter answered outside its protocol",
         "Nothing usable was read. Unplug the meter, plug it in again and run again. `--record FILE` keeps a transcript for a report; it holds readings.";

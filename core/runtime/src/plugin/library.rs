@@ -3,6 +3,7 @@
 //! Libraries are opened with RTLD_NOW, RTLD_LOCAL and RTLD_NODELETE and never closed.
 
 use std::error::Error as _;
+use std::ffi::{c_char, c_void};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
@@ -62,6 +63,8 @@ pub struct Library {
     pub version: String,
     /// Minor version of the ABI it was built for.
     pub abi_minor: u32,
+    /// Its extensions, when it is loaded here.
+    extensions: Option<unsafe extern "C" fn(*const c_char) -> *const c_void>,
 }
 
 /// What not every driver can do.
@@ -153,6 +156,16 @@ impl Component {
     /// Why a driver cannot do this, in its own words.
     pub fn lacks(&self, ability: Ability) -> Option<&str> {
         self.about.lacks.get(ability.member()).map(String::as_str)
+    }
+
+    /// The extension of its library that scrubs transcripts, when it is loaded here and has one.
+    pub(crate) fn scrubber(&self) -> Option<abi::gp_scrub> {
+        let extensions = self.library.extensions?;
+        // SAFETY: tagged [any]; the id is static, and the table of this id is a static `gp_scrub` or null.
+        unsafe {
+            let table = extensions(abi::GP_EXT_SCRUB.as_ptr());
+            abi::read_table(table.cast::<abi::gp_scrub>()).ok()
+        }
     }
 
     pub(crate) fn driver(&self) -> Option<&abi::gp_driver> {
@@ -248,6 +261,7 @@ pub(super) fn look_at(path: &Path, program: &Path) -> Result<Vec<Component>, Pro
         name: described.name,
         version: described.version,
         abi_minor: described.abi_minor,
+        extensions: None,
     });
     let component = |described: Described| {
         if !well_formed_id(&described.id) {
@@ -300,6 +314,7 @@ fn read_plugin(path: &Path, plugin: &abi::gp_plugin) -> Result<Vec<Component>, (
         name: name.ok_or_else(|| broken("it has no name"))?,
         version: version.ok_or_else(|| broken("it has no version"))?,
         abi_minor: plugin.abi_minor,
+        extensions: plugin.get_extension,
     });
     let component = plugin
         .component
