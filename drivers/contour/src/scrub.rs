@@ -27,7 +27,7 @@ pub(crate) fn scrub(transcript: &mut Transcript, disguise: &Disguise) -> Result<
         let from_meter = matches!(event, Event::In(_));
         let bytes = match event {
             Event::In(bytes) | Event::Out(bytes) => bytes,
-            Event::Silence(_) | Event::Lost => continue,
+            Event::Silence(_) | Event::Lost | Event::Opened => continue,
             Event::Command(_) | Event::Status(..) => {
                 return refused(format!("line {line}: no event of a HID link"));
             }

@@ -81,7 +81,7 @@ pub(crate) fn scrub(transcript: &mut Transcript, disguise: &Disguise) -> Result<
                 bytes.fill(0);
                 Ok(())
             }
-            (Event::Status(..) | Event::Silence(_) | Event::Lost, _) => Ok(()),
+            (Event::Status(..) | Event::Silence(_) | Event::Lost | Event::Opened, _) => Ok(()),
         };
         scrubbed.map_err(|error| refused(format!("line {line}: {error}")))?;
     }
