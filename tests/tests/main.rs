@@ -26,5 +26,6 @@ mod schedule;
 mod support;
 mod table;
 mod text_files;
+mod transcript;
 mod verio;
 mod weather;

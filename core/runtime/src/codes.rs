@@ -127,7 +127,7 @@ codes! {
     DEVICE_IO = 206, "the connection to the meter failed",
         "The operating system reported an error on the meter's node. Another program may hold the meter.";
     TRANSCRIPT = 207, "a transcript that cannot be used",
-        "A transcript is the text that `--record` writes. The message says the line.";
+        "A transcript is the text that `--record` and `glucopipe transcript` write; no file is overwritten by one. The message says the line.";
     DEVICE_UNSUPPORTED = 208, "the meter or its driver cannot do this",
         "Not every meter has every function; `glucopipe plugins --json` and docs/meters.md say which.";
     CHANGE_REFUSED = 209, "the meter is not changed",
@@ -140,7 +140,7 @@ codes! {
         "`glucopipe transcript import` takes USB traffic as Wireshark saves it: pcapng or pcap, from usbmon on Linux or USBPcap on Windows, of a meter that is a HID device or a disk. Begin the capture before the meter is plugged in, so that it says what the meter is, and capture whole packets.";
 
     PROTOCOL = 301, "the meter answered outside its protocol",
-        "Nothing usable was read. Unplug the meter, plug it in again and run again. `--record FILE` keeps a transcript for a report; it holds readings.";
+        "Nothing usable was read. Unplug the meter, plug it in again and run again. `--record FILE` keeps a transcript for a report; it holds readings until `glucopipe transcript scrub` has made it fit to share.";
     INCOMPLETE = 302, "the download is incomplete",
         "What was read and verified is delivered; the rest is still in the meter. When nothing was read, what was delivered before stays as it is. Run again.";
     SET_ASIDE = 303, "records were set aside",

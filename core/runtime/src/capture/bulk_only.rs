@@ -72,15 +72,14 @@ impl BulkOnly {
         let data = transfer.data;
         match &mut self.open {
             Some(open) if !transfer.incoming && !open.from_device && open.wants_more() => {
-                open.take(data)
+                open.take(data);
             }
-            _ if !transfer.incoming => {
-                if is_command(data) {
-                    self.left_out += u64::from(self.open.is_some());
-                    self.open = Open::of(data);
-                    self.left_out += u64::from(self.open.is_none());
-                }
+            _ if !transfer.incoming && is_command(data) => {
+                self.left_out += u64::from(self.open.is_some());
+                self.open = Open::of(data);
+                self.left_out += u64::from(self.open.is_none());
             }
+            _ if !transfer.incoming => {}
             Some(open) => match status(data, open.tag) {
                 Some((status, residue)) => self.end(status, residue, events),
                 None if open.from_device && open.wants_more() => open.take(data),

@@ -82,8 +82,9 @@ impl Conversation {
 
 fn report(transfer: &Transfer<'_>) -> Option<Event> {
     let data = transfer.data.to_vec();
-    (!data.is_empty()).then(|| match transfer.incoming {
+    let event = match transfer.incoming {
         true => Event::In(data),
         false => Event::Out(data),
-    })
+    };
+    (!transfer.data.is_empty()).then_some(event)
 }

@@ -28,6 +28,9 @@ use self::packets::CaptureError;
 use self::survey::{Seen, Survey};
 use crate::problem::{Code, Place, Problem};
 
+/// Most devices that a message lists.
+const LISTED: usize = 16;
+
 /// A conversation out of a capture.
 #[derive(Debug)]
 pub struct Imported {
@@ -76,10 +79,7 @@ pub fn import(path: &Path, device: Option<Address>) -> Result<Imported, Problem>
                     .hint("say which one is meant, as in `--device 1.5`")
             }
         };
-        let devices = survey.devices.iter();
-        devices.fold(problem, |problem, (address, seen)| {
-            problem.cause(format!("device {address}: {seen}"))
-        })
+        list(problem, &survey)
     })?;
     file.rewind().map_err(read)?;
     let conversation = Conversation::of(&mut file, device, seen).map_err(unread)?;
@@ -95,6 +95,18 @@ pub fn import(path: &Path, device: Option<Address>) -> Result<Imported, Problem>
         left_out: conversation.left_out,
         cut_off: survey.cut_off,
     })
+}
+
+/// Says what devices there are.
+fn list(problem: Problem, survey: &Survey) -> Problem {
+    let devices = survey.devices.iter().take(LISTED);
+    let problem = devices.fold(problem, |problem, (address, seen)| {
+        problem.cause(format!("device {address}: {seen}"))
+    });
+    match survey.devices.len().saturating_sub(LISTED) {
+        0 => problem,
+        more => problem.cause(format!("and {more} more devices")),
+    }
 }
 
 /// Why no device was chosen.

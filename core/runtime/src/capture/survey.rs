@@ -88,7 +88,7 @@ impl Survey {
             Kind::Interrupt if transfer.incoming => seen.received += 1,
             Kind::Interrupt => seen.sent += 1,
             Kind::Control if transfer.setup.is_some_and(conversation::sets_report) => {
-                seen.sent += 1
+                seen.sent += 1;
             }
             Kind::Control if transfer.incoming => {
                 if let Some(ids) = ids(transfer.data) {

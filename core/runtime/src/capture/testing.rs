@@ -71,7 +71,7 @@ impl Capture {
 
     /// Adds a packet as it is.
     pub(crate) fn packet(&mut self, data: &[u8]) {
-        let length = u32::try_from(data.len()).unwrap();
+        let length = size(data.len());
         let mut block = Vec::new();
         let words: &[u32] = match self.is_ng {
             true => &[0, 0, 0, length, length],
@@ -98,7 +98,7 @@ impl Capture {
         setup: Option<[u8; 8]>,
         data: &[u8],
     ) {
-        let length = u32::try_from(data.len()).unwrap();
+        let length = size(data.len());
         let mut packet = Vec::new();
         if self.head == Head::Windows {
             let is_control = kind == CONTROL;
@@ -113,7 +113,7 @@ impl Capture {
                 true => [&setup, data].concat(),
                 false => data.to_vec(),
             };
-            packet.extend(u32::try_from(whole.len()).unwrap().to_le_bytes());
+            packet.extend(size(whole.len()).to_le_bytes());
             if is_control {
                 packet.push(if is_end { 3 } else { 0 });
             }
@@ -152,7 +152,7 @@ impl Capture {
         let events: Vec<&Event> = transcript.events.iter().map(|(_, event)| event).collect();
         let is_disk = transcript.link == "scsi";
         for (index, event) in events.iter().enumerate() {
-            let tag = u32::try_from(index).unwrap();
+            let tag = size(index);
             match event {
                 Event::In(data) if !is_disk => {
                     self.transfer(at, (INTERRUPT, 0x83), false, None, &[]);
@@ -168,11 +168,15 @@ impl Capture {
                         Some(Event::Out(data)) => (data.len(), 0),
                         _ => (0, 0),
                     };
-                    let length = u32::try_from(length).unwrap();
+                    let length = size(length);
                     let mut command = b"USBC".to_vec();
                     command.extend(tag.to_le_bytes());
                     command.extend(length.to_le_bytes());
-                    command.extend([from_device, 0, u8::try_from(block.len()).unwrap()]);
+                    command.extend([
+                        from_device,
+                        0,
+                        u8::try_from(block.len()).expect("a command block"),
+                    ]);
                     command.extend(block);
                     command.resize(31, 0);
                     self.transfer(at, (BULK, 2), false, None, &command);
@@ -203,7 +207,7 @@ impl Capture {
     }
 
     fn block(&mut self, kind: u32, content: &[u8]) {
-        let length = u32::try_from(content.len() + 12).unwrap();
+        let length = size(content.len() + 12);
         let mut block = Vec::new();
         self.word(&mut block, kind);
         self.word(&mut block, length);
@@ -225,4 +229,8 @@ impl Capture {
             false => half.to_le_bytes(),
         });
     }
+}
+
+fn size(bytes: usize) -> u32 {
+    u32::try_from(bytes).expect("a small capture")
 }

@@ -134,9 +134,9 @@ fn run(
 
 fn failed(component: &Component, error: &Error, op: &Operation, path: &Path) -> Problem {
     match error.status {
-        Status::Unsupported | Status::Protocol | Status::InvalidArgument => {
-            refused(path, &error.message)
-        }
+        Status::Unsupported => refused(path, &error.message)
+            .hint("its author can let it: `Sharing a transcript` in docs/plugins.md says how"),
+        Status::Protocol | Status::InvalidArgument => refused(path, &error.message),
         _ => {
             let label = format!("transcript `{}`", path.display());
             blame::driver_failed(
