@@ -55,11 +55,32 @@ pub fn scrub(
     (path, seed): (&Path, Option<u64>),
     setup: &RunSetup,
 ) -> Result<Scrubbed, Problem> {
-    let refused = |cause: &str| refused(path, cause);
     let (component, _) = finder.choose(driver, &Selector::Replay(path.to_owned()))?;
     let transcript = read_transcript(path)?;
-    let ask = |transcript: &Transcript| Answers::of(&component, path, transcript, setup);
-    let before = ask(&transcript)?;
+    scrub_with(&component, (path, &transcript), seed, setup)
+}
+
+/// Whether a driver has a scrubber at all.
+pub(crate) fn can_scrub(component: &Component, setup: &RunSetup) -> bool {
+    let op: Arc<dyn Lent> = Arc::new(Operation::start(setup.operation(NODE)));
+    let nothing = Disguise::new([0; KEY], 0);
+    let asked = scrub_transcript(component, &op, "", &nothing);
+    !asked.is_err_and(|error| error.status == Status::Unsupported)
+}
+
+/// Lets a driver scrub a transcript, and compares.
+///
+/// # Errors
+/// As for [`scrub`].
+pub(crate) fn scrub_with(
+    component: &Arc<Component>,
+    (path, transcript): (&Path, &Transcript),
+    seed: Option<u64>,
+    setup: &RunSetup,
+) -> Result<Scrubbed, Problem> {
+    let refused = |cause: &str| refused(path, cause);
+    let ask = |transcript: &Transcript| Answers::of(component, path, transcript, setup);
+    let before = ask(transcript)?;
     go_on(setup)?;
     if before.is_silent() {
         let cause = format!(
@@ -75,8 +96,8 @@ pub fn scrub(
     let days =
         shift(&key, &dates).ok_or_else(|| refused("its dates lie too far apart to be moved"))?;
     let text = run(
-        &component,
-        &transcript,
+        component,
+        transcript,
         Disguise::new(key, days),
         (path, setup),
     )?;
@@ -85,11 +106,11 @@ pub fn scrub(
             "its transcript is none, line {}: {}",
             error.line, error.reason
         );
-        blame::broken(&component, &what)
+        blame::broken(component, &what)
     })?;
     let after = ask(&made)?;
     go_on(setup)?;
-    compare::same_conversation(&transcript, &made)
+    compare::same_conversation(transcript, &made)
         .and_then(|()| compare::same_answers(&before, &after, days))
         .and_then(|()| compare::nothing_left(&before, &after, &made))
         .map_err(|cause| {
