@@ -6,7 +6,7 @@ use std::os::unix::fs::PermissionsExt;
 
 use chrono::{NaiveDateTime, TimeDelta};
 use glucopipe_sdk::transcript::Event;
-use glucopipe_tests::Workspace;
+use glucopipe_tests::{Finished, Workspace};
 use serde_json::Value;
 
 use super::{meters, parsed, recorded, replayed};
@@ -260,15 +260,15 @@ fn a_silent_meter_is_refused() {
     insta::assert_snapshot!(shown(&workspace, &finished));
 }
 
-/// The driver that `plugins new` begins does not scrub, and says so.
-#[test]
-fn a_driver_that_does_not_scrub_is_named() {
-    let workspace = Workspace::new();
+/// Begins a driver in C, changes its source, and lets it scrub its own conversation.
+fn scrub_with(workspace: &Workspace, change: impl FnOnce(String) -> String) -> Finished {
     let begun = workspace.run(&["plugins", "new", "driver", "two-meter", "--lang", "c"]);
     assert_eq!(begun.code, 0, "{}", begun.stderr);
+    let source = workspace.read("two-meter/two_meter.c").expect("a source");
+    workspace.write("two-meter/two_meter.c", &change(source));
     let folder = workspace.path().join("two-meter");
     compile_with(
-        &workspace,
+        workspace,
         &folder.join("two_meter.c"),
         &folder,
         "libglucopipe_driver_two_meter.so",
@@ -276,18 +276,66 @@ fn a_driver_that_does_not_scrub_is_named() {
     );
     let plugins = workspace.plugins().display().to_string();
     let file = "two-meter/session.transcript";
-    let arguments = [
-        "--plugin-dir",
-        &plugins,
-        "transcript",
-        "scrub",
-        file,
-        "-o",
-        "shared",
-        "--driver",
-        "two-meter",
-    ];
-    let finished = workspace.run(&arguments);
+    let words = ["transcript", "scrub", file, "-o", "shared"];
+    let chosen = ["--plugin-dir", &plugins, "--driver", "two-meter"];
+    let finished = workspace.run(&[&words[..], &chosen].concat());
     assert_eq!(workspace.read("shared"), None);
+    finished
+}
+
+/// The driver that `plugins new` begins does not scrub, and says so.
+#[test]
+fn a_driver_that_does_not_scrub_is_named() {
+    let workspace = Workspace::new();
+    let finished = scrub_with(&workspace, |source| source);
     insta::assert_snapshot!(shown(&workspace, &finished));
+}
+
+/// A scrubber in C that gives back what it was given.
+const LAZY: &str = r"
+static void GP_CALL drop_text(gp_string* text) {
+  free((void*)text->data);
+  text->release = NULL;
+}
+static gp_status GP_CALL lazy(const gp_op* op, const char* driver, const char* transcript, const char* disguise,
+                              gp_string* out, gp_error* error) {
+  char* copy = (char*)malloc(strlen(transcript) + 1);
+  (void)op, (void)driver, (void)disguise, (void)error;
+  out->data = strcpy(copy, transcript);
+  out->len = strlen(copy);
+  out->release = drop_text;
+  return GP_OK;
+}
+static const gp_scrub scrubber = {sizeof scrubber, 0, lazy};
+static const void* GP_CALL get_extension(const char* id) {
+  return strcmp(id, GP_EXT_SCRUB) == 0 ? &scrubber : NULL;
+}
+";
+
+/// Nobody's word is taken for it that a transcript is fit to share.
+#[test]
+fn a_driver_that_only_says_so_is_found_out() {
+    let workspace = Workspace::new();
+    let finished = scrub_with(&workspace, |source| {
+        let plugin = "static const gp_plugin plugin";
+        let changed = source
+            .replace(plugin, &format!("{LAZY}{plugin}"))
+            .replace("get_component, NULL};", "get_component, get_extension};");
+        assert!(changed.contains("get_component, get_extension"));
+        changed
+    });
+    insta::assert_snapshot!(shown(&workspace, &finished));
+    let library = workspace.plugins().join("libglucopipe_driver_two_meter.so");
+    let check = workspace.run(&[
+        "plugins",
+        "check",
+        &library.display().to_string(),
+        "--device",
+        "replay:two-meter/session.transcript",
+        "--test",
+        "driver.scrub",
+    ]);
+    assert_eq!(check.code, 8, "{}", check.stderr);
+    let told = format!("{}{}", check.stdout, check.stderr);
+    assert!(told.contains("the serial is the same"), "{told}");
 }
