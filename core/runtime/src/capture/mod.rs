@@ -1,7 +1,7 @@
 //! Captures of USB traffic, as Wireshark saves them, made transcripts.
 //!
-//! [`packets`] reads the file and [`usb`] its packets; [`survey`] says which devices talk in it, and
-//! [`conversation`] makes events of what one of them said: HID reports, or SCSI commands in [`bulk_only`]. The
+//! `packets` reads the file and `usb` its packets; `survey` says which devices talk in it, and
+//! `conversation` makes events of what one of them said: HID reports, or SCSI commands in `bulk_only`. The
 //! file is somebody else's: it is read piece by piece, and no length in it is believed.
 
 mod bulk_only;
