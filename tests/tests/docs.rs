@@ -93,7 +93,7 @@ How a model was tested:
   it through the real device nodes ([testing.md](testing.md)).
 
 No model was tested with the meter itself in hand yet. A report with `--record` helps; a transcript holds
-readings.
+readings, and `glucopipe transcript scrub` makes it fit to share.
 ";
 
 /// `docs/meters.md` has every model of every driver of this workspace.

@@ -220,6 +220,6 @@ fn a_later_host_is_asked_for_in_words() {
     let library = compile_c(&workspace, "cut.c", "libcut.so", &[]);
     let loaded = load(&workspace, &library, "min_host_minor", 7);
     assert_eq!(loaded.code, 8);
-    let told = "it needs a host with plugin ABI 1.7, this one has 1.0";
+    let told = "it needs a host with plugin ABI 1.7, this one has 1.1";
     assert!(loaded.stdout.contains(told), "{}", loaded.stdout);
 }

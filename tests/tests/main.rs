@@ -26,6 +26,7 @@ mod schedule;
 mod support;
 mod table;
 mod text_files;
+mod transcript;
 #[cfg(target_os = "linux")]
 mod trust;
 mod verio;

@@ -83,7 +83,7 @@ extern "C" {
 #endif
 
 #define GP_ABI_MAJOR 1u
-#define GP_ABI_MINOR 0u
+#define GP_ABI_MINOR 1u
 #define GP_ENTRY_SYMBOL "gp_plugin_v1"
 #define GP_READING_SCHEMA "reading/1"
 
@@ -408,6 +408,25 @@ typedef struct gp_transform {
   gp_status(GP_CALL* apply)(gp_filter*, const gp_op*, struct ArrowArrayStream* in,
                             struct ArrowArrayStream* out, gp_error*);
 } gp_transform;
+
+/* ---- plugin extension: transcripts that can be shared (since 1.1) --------------------------------- */
+/* Asked of gp_plugin.get_extension. A transcript ("glucopipe-transcript 1" in the author's guide) holds a meter's
+ * serial and a person's readings; the driver knows where. The host replays what comes out, and compares. */
+#define GP_EXT_SCRUB "glucopipe.scrub/1"
+
+typedef struct gp_scrub {
+  uint32_t struct_size;
+  uint32_t reserved; /* 0 */
+  /* [serial] Gives a transcript of the driver with this id another serial, other dates and other values, and makes
+   * its checksums right again; one that was wrong stays wrong. Opens no device. What the driver makes of it else
+   * stays: number, order, kinds, units, ranges, markers. What it does not understand it blanks, or refuses with
+   * GP_E_PROTOCOL; GP_E_UNSUPPORTED for a driver that cannot scrub. disguise is a JSON object:
+   *   key         64 hexadecimal digits: what is made up follows from it, and from what it takes the place of
+   *   shift_days  number: how many days every date moves
+   * The caller releases *out, the new transcript. */
+  gp_status(GP_CALL* scrub)(const gp_op*, const char* driver, const char* transcript, const char* disguise,
+                            gp_string* out, gp_error*);
+} gp_scrub;
 
 #define GP_KIND_DRIVER 1u
 #define GP_KIND_EXPORTER 2u

@@ -19,7 +19,7 @@ constants! {
     /// Major version of the ABI.
     GP_ABI_MAJOR: u32 = 1;
     /// Minor version of the ABI this crate was written for.
-    GP_ABI_MINOR: u32 = 0;
+    GP_ABI_MINOR: u32 = 1;
     /// Success.
     GP_OK: gp_status = 0;
     /// A bug or a caught panic: the object is poisoned.
@@ -96,6 +96,8 @@ pub const GP_READING_SCHEMA: &str = "reading/1";
 pub const GP_EXT_TRANSPORT: &CStr = c"glucopipe.transport/1";
 /// Host extension id of [`crate::gp_time`].
 pub const GP_EXT_TIME: &CStr = c"glucopipe.time/1";
+/// Plugin extension id of [`crate::gp_scrub`].
+pub const GP_EXT_SCRUB: &CStr = c"glucopipe.scrub/1";
 
 /// The texts, for the comparison with the header.
 pub(crate) const TEXTS: &[(&str, &[u8])] = &[
@@ -103,6 +105,7 @@ pub(crate) const TEXTS: &[(&str, &[u8])] = &[
     ("GP_READING_SCHEMA", GP_READING_SCHEMA.as_bytes()),
     ("GP_EXT_TRANSPORT", GP_EXT_TRANSPORT.to_bytes()),
     ("GP_EXT_TIME", GP_EXT_TIME.to_bytes()),
+    ("GP_EXT_SCRUB", GP_EXT_SCRUB.to_bytes()),
 ];
 
 /// Error values of an Arrow stream: the platform's `errno` numbers that the header names.

@@ -301,6 +301,22 @@ mirror! {
             ) -> gp_status,
         >,
     }
+    /// Plugin extension: makes transcripts fit to be shared.
+    #[derive(Clone, Copy)]
+    struct gp_scrub {
+        struct_size: u32,
+        reserved: u32,
+        scrub: Option<
+            unsafe extern "C" fn(
+                *const gp_op,
+                *const c_char,
+                *const c_char,
+                *const c_char,
+                *mut gp_string,
+                *mut gp_error,
+            ) -> gp_status,
+        >,
+    }
     /// One driver, exporter or transform of a plugin.
     #[derive(Clone, Copy)]
     struct gp_component {

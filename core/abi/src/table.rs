@@ -4,8 +4,8 @@ use core::mem::{MaybeUninit, align_of, offset_of, size_of};
 use core::{fmt, ptr};
 
 use crate::{
-    gp_component, gp_driver, gp_exporter, gp_host, gp_op, gp_plugin, gp_time, gp_transform,
-    gp_transport,
+    gp_component, gp_driver, gp_exporter, gp_host, gp_op, gp_plugin, gp_scrub, gp_time,
+    gp_transform, gp_transport,
 };
 
 /// A table that begins with `struct_size` and may be shorter or longer than ours.
@@ -112,6 +112,7 @@ tables! {
     gp_driver to erase,
     gp_exporter to preview,
     gp_transform to apply,
+    gp_scrub to scrub,
     gp_component to table,
     gp_plugin to get_extension,
 }

@@ -84,6 +84,7 @@ slot! {
     f3(A a 1, B b 2, C c 3);
     f4(A a 1, B b 2, C c 3, D d 4);
     f5(A a 1, B b 2, C c 3, D d 4, E e 5);
+    f6(A a 1, B b 2, C c 3, D d 4, E e 5, F f 6);
     f7(A a 1, B b 2, C c 3, D d 4, E e 5, F f 6, G g 7);
     f8(A a 1, B b 2, C c 3, D d 4, E e 5, F f 6, G g 7, H h 8);
 }
@@ -103,6 +104,7 @@ struct All {
     driver: gp_driver,
     exporter: gp_exporter,
     transform: gp_transform,
+    scrub: gp_scrub,
     plugin: gp_plugin,
 }
 
@@ -201,6 +203,11 @@ fn ours() -> All {
             close: Some(f1::<39, _, _>),
             apply: Some(f5::<40, _, _, _, _, _, _>),
         },
+        scrub: gp_scrub {
+            struct_size: size::<gp_scrub>(),
+            reserved: 0,
+            scrub: Some(f6::<41, _, _, _, _, _, _, _>),
+        },
         plugin: gp_plugin {
             struct_size: size::<gp_plugin>(),
             abi_minor: GP_ABI_MINOR,
@@ -208,13 +215,13 @@ fn ours() -> All {
             reserved: 0,
             name: c"cross".as_ptr(),
             version: c"1".as_ptr(),
-            component: Some(f1::<41, _, _>),
-            get_extension: Some(f1::<42, _, _>),
+            component: Some(f1::<42, _, _>),
+            get_extension: Some(f1::<43, _, _>),
         },
     }
 }
 
-const SLOTS: usize = 42;
+const SLOTS: usize = 43;
 const ALL_SEEN: u64 = (1 << (SLOTS + 1)) - 2;
 
 /// Compiles a C file of `tests/c` into a library and loads it for the rest of the process.
@@ -337,8 +344,10 @@ fn rust_calls_every_slot_of_a_c_plugin() {
         call!(transform.open, 38, 1 2 3 4);
         call!(transform.close, 39, 1);
         call!(transform.apply, 40, 1 2 3 4 5);
-        call!(plugin.component, 41, 1);
-        call!(plugin.get_extension, 42, 1);
+        let scrub = &raw const (*all).scrub;
+        call!(scrub.scrub, 41, 1 2 3 4 5 6);
+        call!(plugin.component, 42, 1);
+        call!(plugin.get_extension, 43, 1);
         // Slots without a result can only be seen from inside.
         assert_eq!(seen(), ALL_SEEN, "slots not seen: {:b}", ALL_SEEN & !seen());
     }

@@ -17,13 +17,13 @@ const SOURCE: &str = r#"
 #include "glucopipe.h"
 int all_present(const gp_host* host, const gp_op* op, const gp_transport* transport, const gp_time* clock,
                 const gp_driver* driver, const gp_exporter* exporter, const gp_transform* transform,
-                const gp_component* component, const gp_plugin* plugin);
+                const gp_scrub* scrub, const gp_component* component, const gp_plugin* plugin);
 int all_present(const gp_host* host, const gp_op* op, const gp_transport* transport, const gp_time* clock,
                 const gp_driver* driver, const gp_exporter* exporter, const gp_transform* transform,
-                const gp_component* component, const gp_plugin* plugin) {
+                const gp_scrub* scrub, const gp_component* component, const gp_plugin* plugin) {
   return GP_HAS(host, log) && GP_HAS(op, cancelled) && GP_HAS(transport, scsi) &&
          GP_HAS(clock, utc_us) && GP_HAS(driver, erase) && GP_HAS(exporter, commit) &&
-         GP_HAS(transform, apply) && GP_HAS(component, table) && GP_HAS(plugin, get_extension) &&
+         GP_HAS(transform, apply) && GP_HAS(scrub, scrub) && GP_HAS(component, table) && GP_HAS(plugin, get_extension) &&
          GP_OFFSET_UNKNOWN < 0;
 }
 const gp_plugin* GP_CALL gp_plugin_v1(void) { return 0; }

@@ -129,6 +129,7 @@ fn a_table_is_read_to_its_true_size_and_refused_below_version_1_0() {
     check::<gp_driver>();
     check::<gp_exporter>();
     check::<gp_transform>();
+    check::<gp_scrub>();
     check::<gp_component>();
     check::<gp_plugin>();
 }
@@ -141,7 +142,7 @@ fn every_growing_struct_is_a_table() {
         .filter(|table| table.fields[0].name == "struct_size");
     assert_eq!(
         growing.count(),
-        9,
+        10,
         "implement `Table` for the new struct and check it above"
     );
 }
@@ -165,6 +166,7 @@ fn version_1_0_needs_all_of_its_fields() {
             minimum::<gp_driver>(),
             minimum::<gp_exporter>(),
             minimum::<gp_transform>(),
+            minimum::<gp_scrub>(),
             minimum::<gp_component>(),
             minimum::<gp_plugin>(),
         ],
@@ -176,6 +178,7 @@ fn version_1_0_needs_all_of_its_fields() {
             ("gp_driver", 80),
             ("gp_exporter", 64),
             ("gp_transform", 32),
+            ("gp_scrub", 16),
             ("gp_component", 32),
             ("gp_plugin", 48),
         ]
@@ -236,6 +239,7 @@ mod guarded {
         check::<gp_driver>(page);
         check::<gp_exporter>(page);
         check::<gp_transform>(page);
+        check::<gp_scrub>(page);
         check::<gp_component>(page);
         check::<gp_plugin>(page);
     }

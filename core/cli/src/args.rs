@@ -5,6 +5,7 @@ use std::time::Duration;
 
 use chrono::NaiveTime;
 use clap::{Args as ClapArgs, Parser, Subcommand, ValueEnum};
+use glucopipe_runtime::capture::Address;
 
 const NOTICE: &str = "glucopipe is not a medical device. It copies data from glucose meters and may show values late, incomplete or wrong. Do not use it for treatment decisions or alarms; check the meter's own display.";
 
@@ -78,6 +79,9 @@ pub(crate) enum Command {
     Schedule(Schedule),
     /// List plugins, pin, begin or check one
     Plugins(Plugins),
+    /// Work with transcripts: conversations with meters, as `--record` writes them
+    #[command(subcommand)]
+    Transcript(Transcript),
     /// Look for what stands between this computer and its meters
     Doctor(Doctor),
     /// Explain an error code, as in `glucopipe explain GP0202`, or one reading's whole life
@@ -514,6 +518,43 @@ pub(crate) struct CheckOne {
     /// What to do
     #[arg(value_name = "REQUEST")]
     pub(crate) request: PathBuf,
+}
+
+#[derive(Debug, Subcommand)]
+pub(crate) enum Transcript {
+    /// Make a transcript fit to be shared: another serial, other dates, other values
+    Scrub(ScrubTranscript),
+    /// Make a transcript of USB traffic that Wireshark captured
+    Import(ImportTranscript),
+}
+
+#[derive(Debug, ClapArgs)]
+pub(crate) struct ScrubTranscript {
+    /// The transcript
+    #[arg(value_name = "FILE")]
+    pub(crate) file: PathBuf,
+    /// The file to write; one that is there is not overwritten
+    #[arg(short, long, value_name = "FILE")]
+    pub(crate) output: PathBuf,
+    /// The driver; by default whichever knows the meter
+    #[arg(long, value_name = "NAME")]
+    pub(crate) driver: Option<String>,
+    /// Make what is made up follow from this number, to get the same again; who knows it can undo it
+    #[arg(long, value_name = "NUMBER")]
+    pub(crate) seed: Option<u64>,
+}
+
+#[derive(Debug, ClapArgs)]
+pub(crate) struct ImportTranscript {
+    /// The capture: pcapng or pcap, of usbmon (Linux) or USBPcap (Windows)
+    #[arg(value_name = "FILE")]
+    pub(crate) file: PathBuf,
+    /// The file to write; one that is there is not overwritten
+    #[arg(short, long, value_name = "FILE")]
+    pub(crate) output: PathBuf,
+    /// The device, as in 1.5: the numbers of its bus and of itself; by default the only one that fits
+    #[arg(long, value_name = "BUS.ADDRESS")]
+    pub(crate) device: Option<Address>,
 }
 
 #[derive(Debug, ClapArgs)]

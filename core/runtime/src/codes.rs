@@ -127,16 +127,20 @@ codes! {
     DEVICE_IO = 206, "the connection to the meter failed",
         "The operating system reported an error on the meter's node. Another program may hold the meter.";
     TRANSCRIPT = 207, "a transcript that cannot be used",
-        "A transcript is the text that `--record` writes. It holds one session, so a run of several sources is not recorded. The message says what is wrong, and in which line.";
+        "A transcript is the text that `--record` and `glucopipe transcript` write; no file is overwritten by one. It holds one session, so a run of several sources is not recorded. The message says what is wrong, and in which line.";
     DEVICE_UNSUPPORTED = 208, "the meter or its driver cannot do this",
         "Not every meter has every function; `glucopipe plugins --json` and docs/meters.md say which.";
     CHANGE_REFUSED = 209, "the meter is not changed",
         "Setting the clock and erasing are refused unless it is certain which meter is changed and that every stored record was read to its end and kept before. The message says what was not certain.";
     DEVICE_BUSY = 210, "another program talks to the meter",
         "Two programs at once would take each other's answers for their own, so one at a time talks to a meter. glucopipe waits a few seconds for the other. Close the other program, or let it come to its end, and run again.";
+    SCRUB = 211, "a transcript that cannot be made fit to share",
+        "`glucopipe transcript scrub` lets the driver replace serials, dates and values, replays the result, and compares. A driver need not be able to, and a transcript that it reads nothing from cannot be compared. Nothing is written unless all of it holds: do not share the original instead, it holds readings and a serial.";
+    CAPTURE = 212, "a capture that cannot be imported",
+        "`glucopipe transcript import` takes USB traffic as Wireshark saves it: pcapng or pcap, from usbmon on Linux or USBPcap on Windows, of a meter that is a HID device or a disk. Begin the capture before the meter is plugged in, so that it says what the meter is, and capture whole packets.";
 
     PROTOCOL = 301, "the meter answered outside its protocol",
-        "Nothing usable was read. Unplug the meter, plug it in again and run again. `--record FILE` keeps a transcript for a report; it holds readings.";
+        "Nothing usable was read. Unplug the meter, plug it in again and run again. `--record FILE` keeps a transcript for a report; it holds readings until `glucopipe transcript scrub` has made it fit to share.";
     INCOMPLETE = 302, "the download is incomplete",
         "What was read and verified is delivered; the rest is still in the meter. When nothing was read, what was delivered before stays as it is. Run again.";
     SET_ASIDE = 303, "records were set aside",

@@ -13,6 +13,7 @@ mod sysfs;
 pub mod udev;
 
 use std::path::{Path, PathBuf};
+use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, PoisonError, Weak};
 
 use glucopipe_sdk::link::Kind;
@@ -41,7 +42,8 @@ enum Target {
     Scsi(Chosen, String),
     File(PathBuf),
     Virtual(Box<VirtualMeter>),
-    Replay(Transcript),
+    /// Each opening of the link gets the next session, and the first one behind the last.
+    Replay(Vec<Transcript>, Arc<AtomicUsize>),
 }
 
 /// A chosen device, ready to be opened by a driver.
@@ -88,7 +90,8 @@ impl Device {
     pub(crate) fn of_replay(path: &Path, transcript: Transcript, clock: &Clock) -> Self {
         let label = format!("recording `{}`", path.display());
         let usb = transcript.usb.clone();
-        Self::new(Target::Replay(transcript), usb, None, label, clock)
+        let target = Target::Replay(transcript.sessions(), Arc::default());
+        Self::new(target, usb, None, label, clock)
     }
 
     fn new(
@@ -140,7 +143,11 @@ impl Device {
             }
             Target::File(path) => Box::new(FileLink::open(path)?),
             Target::Virtual(meter) => meter.open(&self.clock),
-            Target::Replay(transcript) => Box::new(Replay::new(transcript.clone())),
+            Target::Replay(sessions, opened) => {
+                let next = opened.fetch_add(1, Ordering::SeqCst) % sessions.len().max(1);
+                let session = sessions.get(next).ok_or(LinkError::Lost)?;
+                Box::new(Replay::new(session.clone()))
+            }
         };
         if link.kind() != kind {
             return Err(LinkError::Unsupported);
@@ -197,7 +204,7 @@ impl Device {
     pub fn transport(&self) -> &'static str {
         match &self.target {
             Target::Virtual(_) => "virtual",
-            Target::Replay(_) => "replay",
+            Target::Replay(..) => "replay",
             Target::File(_) => "file",
             Target::Hid(_) => "hid",
             Target::Scsi(..) => "scsi",
@@ -211,7 +218,7 @@ impl Device {
             Target::Scsi(_, node) => ("scsi", Some(node.clone())),
             Target::File(path) => ("file", Some(path.display().to_string())),
             Target::Virtual(meter) => (meter.link(), None),
-            Target::Replay(transcript) => (transcript.link.as_str(), None),
+            Target::Replay(sessions, _) => (sessions.first().map_or("", |one| &one.link), None),
         };
         let mut description = serde_json::Map::new();
         description.insert("link".into(), link.into());

@@ -6,6 +6,7 @@
 //! - [`plugin`] finds and loads libraries; [`host`] is the host's side of the ABI.
 //! - [`isolate`] gives plugins a process of their own.
 //! - [`device`] chooses a device; [`transport`] holds the links to it: real, virtual, recorded.
+//! - [`capture`] makes transcripts of captured USB traffic.
 //! - [`transform`] holds the transforms that need no plugin.
 //! - [`journal`] keeps every reading and who has received it.
 //! - [`run`] takes readings from sources through transforms to sinks and reports.
@@ -13,6 +14,7 @@
 //! - [`cancel`] and [`clock`] are injected everywhere: when to stop, and what time it is.
 
 pub mod cancel;
+pub mod capture;
 pub mod clock;
 pub mod codes;
 pub mod config;

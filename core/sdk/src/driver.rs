@@ -12,6 +12,8 @@ use crate::component::Device;
 use crate::error::{Error, Result, Status};
 use crate::op::Op;
 use crate::reading::Reading;
+use crate::scrub::Disguise;
+use crate::transcript::Transcript;
 
 /// A family of meters that speak one protocol.
 pub trait Driver: 'static {
@@ -27,6 +29,8 @@ pub trait Driver: 'static {
     const SETS_CLOCK: bool = false;
     /// Whether [`Session::erase`] works.
     const ERASES: bool = false;
+    /// Whether [`Driver::scrub`] works.
+    const SCRUBS: bool = false;
     /// Why `get_clock`, `set_clock` or `erase` does not, for people: `("erase", "no command …")`.
     const LACKS: &'static [(&'static str, &'static str)] = &[];
 
@@ -40,6 +44,20 @@ pub trait Driver: 'static {
     /// # Errors
     /// As [`Op::open_link`] says.
     fn open(op: &Op, config: Self::Config) -> Result<Self::Session>;
+
+    /// Makes a transcript of this driver fit to be shared: another serial, moved dates, other values, each where
+    /// the bytes hold them and with checksums that fit again; a checksum that was wrong stays wrong. Everything
+    /// else that the driver would read stays as it is, and what it does not understand is
+    /// [blanked](crate::scrub::blanked). The host replays what comes out, and compares.
+    ///
+    /// # Errors
+    /// When the transcript is none of this driver, or a date cannot be moved.
+    fn scrub(_transcript: &mut Transcript, _disguise: &Disguise) -> Result<()> {
+        Err(Error::new(
+            Status::Unsupported,
+            "this driver does not scrub transcripts",
+        ))
+    }
 }
 
 /// An open meter. Between two calls the meter is idle: each call ends its conversation.
@@ -130,7 +148,7 @@ impl Query {
 }
 
 /// The bytes of hexadecimal digits.
-fn bytes(text: &str) -> Option<Vec<u8>> {
+pub(crate) fn bytes(text: &str) -> Option<Vec<u8>> {
     let digit = |digit: &u8| char::from(*digit).to_digit(16);
     let pairs = text.as_bytes().chunks(2);
     pairs

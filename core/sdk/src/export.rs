@@ -1,7 +1,7 @@
 //! `export_plugin!`: from trait implementations to the one symbol of a plugin.
 
 use std::collections::BTreeMap;
-use std::ffi::CString;
+use std::ffi::{CStr, CString, c_char, c_void};
 use std::mem::size_of;
 use std::sync::OnceLock;
 
@@ -12,6 +12,7 @@ use crate::driver::Driver;
 use crate::exporter::Exporter;
 use crate::ffi;
 use crate::ffi::guard::guard;
+pub use crate::ffi::scrub::Scrubber;
 use crate::transform::Transform;
 
 /// Size of a table as the ABI writes it.
@@ -35,11 +36,7 @@ unsafe impl<T> Send for Static<T> {}
 /// Makes one component; leaks what must live as long as the process.
 pub type MakeComponent = fn() -> Static<abi::gp_component>;
 
-fn component(
-    kind: u32,
-    about: About<'_>,
-    table: *const std::ffi::c_void,
-) -> Static<abi::gp_component> {
+fn component(kind: u32, about: About<'_>, table: *const c_void) -> Static<abi::gp_component> {
     let id = CString::new(about.name).unwrap_or_default();
     let about = serde_json::to_string(&about).unwrap_or_default();
     Static(abi::gp_component {
@@ -96,6 +93,32 @@ pub fn transform<T: Transform>() -> Static<abi::gp_component> {
     };
     let table: &'static abi::gp_transform = &ffi::transform::Table::<T>::TABLE;
     component(abi::GP_KIND_TRANSFORM, about, (&raw const *table).cast())
+}
+
+/// How a driver scrubs transcripts, if it does.
+pub const fn scrubber<D: Driver>() -> Scrubber {
+    Scrubber {
+        driver: D::ID,
+        scrub: if D::SCRUBS { Some(D::scrub) } else { None },
+    }
+}
+
+/// The table of an extension of a plugin; null for an id that nobody here knows.
+///
+/// # Safety
+/// `id` is null or NUL-terminated.
+pub unsafe fn extension(
+    id: *const c_char,
+    scrubbers: &[Scrubber],
+    table: &'static Static<abi::gp_scrub>,
+) -> *const c_void {
+    let scrubs = scrubbers.iter().any(|one| one.scrub.is_some());
+    // SAFETY: not null, and NUL-terminated by the caller's word.
+    if scrubs && !id.is_null() && unsafe { CStr::from_ptr(id) } == abi::GP_EXT_SCRUB {
+        (&raw const table.0).cast()
+    } else {
+        std::ptr::null()
+    }
 }
 
 /// The components of a plugin, made at the first question.
@@ -179,8 +202,9 @@ macro_rules! export_plugin {
         /// The entry of the plugin.
         #[unsafe(no_mangle)]
         pub extern "C" fn gp_plugin_v1() -> *const $crate::abi::gp_plugin {
-            use $crate::export::{Components, MakeComponent, Static};
+            use $crate::export::{Components, MakeComponent, Scrubber, Static};
             use $crate::abi;
+            use ::core::ffi::{c_char, c_void};
 
             static MAKERS: &[MakeComponent] = &[
                 $($crate::export::driver::<$driver>,)*
@@ -191,6 +215,29 @@ macro_rules! export_plugin {
             unsafe extern "C" fn component(index: u32) -> *const abi::gp_component {
                 COMPONENTS.get(index)
             }
+            static SCRUBBERS: &[Scrubber] = &[$($crate::export::scrubber::<$driver>(),)*];
+            unsafe extern "C" fn scrub(
+                _op: *const abi::gp_op,
+                driver: *const c_char,
+                transcript: *const c_char,
+                disguise: *const c_char,
+                out: *mut abi::gp_string,
+                error: *mut abi::gp_error,
+            ) -> abi::gp_status {
+                // SAFETY: the host hands texts and zeroed out-parameters.
+                unsafe {
+                    $crate::ffi::scrub::scrub(SCRUBBERS, driver, transcript, disguise, out, error)
+                }
+            }
+            static SCRUB: Static<abi::gp_scrub> = Static(abi::gp_scrub {
+                struct_size: ::core::mem::size_of::<abi::gp_scrub>() as u32,
+                reserved: 0,
+                scrub: Some(scrub),
+            });
+            unsafe extern "C" fn get_extension(id: *const c_char) -> *const c_void {
+                // SAFETY: the host hands a text.
+                unsafe { $crate::export::extension(id, SCRUBBERS, &SCRUB) }
+            }
             static PLUGIN: Static<abi::gp_plugin> = Static(abi::gp_plugin {
                 struct_size: ::core::mem::size_of::<abi::gp_plugin>() as u32,
                 abi_minor: abi::GP_ABI_MINOR,
@@ -199,7 +246,7 @@ macro_rules! export_plugin {
                 name: concat!($name, "\0").as_ptr().cast(),
                 version: concat!(env!("CARGO_PKG_VERSION"), "\0").as_ptr().cast(),
                 component: Some(component),
-                get_extension: None,
+                get_extension: Some(get_extension),
             });
             &raw const PLUGIN.0
         }

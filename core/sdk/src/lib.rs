@@ -331,6 +331,10 @@
 //! **Time.** [`Op::utc_us`] and [`Op::monotonic_ms`] are the host's clocks; a virtual meter runs on virtual
 //! time. Keep no state in thread locals or globals: calls move between threads, and sessions run side by side.
 //!
+//! **Transcripts.** A recorded conversation holds a person's readings. A driver that sets
+//! [`SCRUBS`](driver::Driver::SCRUBS) makes one fit to be shared, in [`scrub`](driver::Driver::scrub): a
+//! [`Disguise`](scrub::Disguise) makes up what takes the place of serials, dates and values, byte for byte.
+//!
 //! Test components natively with [`testing::TestHost`].
 
 pub mod batch;
@@ -348,9 +352,11 @@ pub mod link;
 pub mod op;
 pub mod reading;
 pub mod schema;
+pub mod scrub;
 pub mod stream;
 pub mod testing;
 pub mod text;
+pub mod transcript;
 pub mod transform;
 
 pub use error::{Error, Result, Status};

@@ -7,6 +7,8 @@ use glucopipe_sdk::component::{Device, NoConfig};
 use glucopipe_sdk::driver::{Clock, DeviceInfo, Download, Driver, Query, ReadReport, Session};
 use glucopipe_sdk::link::{Kind, Link};
 use glucopipe_sdk::reading::Reading;
+use glucopipe_sdk::scrub::Disguise;
+use glucopipe_sdk::transcript::Transcript;
 use glucopipe_sdk::{Error, Level, Op, Result};
 
 use crate::protocol::completeness::Interruption;
@@ -14,7 +16,7 @@ use crate::reading::Decoded;
 use crate::report::report;
 use crate::session::{Goal, Machine};
 use crate::talk::{LOG, Talk};
-use crate::{clock, device};
+use crate::{clock, device, scrub};
 
 /// The driver of the Contour family.
 #[derive(Debug)]
@@ -26,6 +28,7 @@ impl Driver for Contour {
     const DEVICES: &'static [Device] = device::DEVICES;
     const READS_CLOCK: bool = true;
     const SETS_CLOCK: bool = true;
+    const SCRUBS: bool = true;
     const LACKS: &'static [(&'static str, &'static str)] = &[(
         "erase",
         "no command that erases meters of this family is publicly documented, and none is guessed; \
@@ -38,6 +41,10 @@ impl Driver for Contour {
     fn open(op: &Op, _config: NoConfig) -> Result<ContourSession> {
         let link = Some(op.open_link(Kind::Hid)?);
         Ok(ContourSession { link })
+    }
+
+    fn scrub(transcript: &mut Transcript, disguise: &Disguise) -> Result<()> {
+        scrub::scrub(transcript, disguise)
     }
 }
 

@@ -10,6 +10,7 @@ mod driver;
 pub mod protocol;
 mod reading;
 mod report;
+mod scrub;
 mod session;
 mod talk;
 

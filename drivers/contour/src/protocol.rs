@@ -18,6 +18,7 @@ pub mod model;
 pub mod record;
 pub mod report;
 pub mod result;
+pub mod scrub;
 pub mod sequence;
 mod text;
 pub mod token;

@@ -5,6 +5,8 @@
 use glucopipe_sdk::chrono::NaiveDateTime;
 use glucopipe_sdk::component::{Device, NoConfig};
 use glucopipe_sdk::driver::{Clock, DeviceInfo, Download, Driver, Query, Session};
+use glucopipe_sdk::scrub::Disguise;
+use glucopipe_sdk::transcript::Transcript;
 use glucopipe_sdk::{Error, Op, Result, Status};
 
 use crate::device::{self, CLOCK_RESOLUTION_S, normalised, required};
@@ -14,6 +16,7 @@ use crate::meter::{Failure, Meter};
 use crate::protocol::command::{self, Command};
 use crate::protocol::record::is_unset;
 use crate::protocol::reply;
+use crate::scrub;
 
 /// How far the clock may read from what was written, besides the time that passed.
 const CLOCK_TOLERANCE_S: u64 = 2;
@@ -29,6 +32,7 @@ impl Driver for Verio {
     const READS_CLOCK: bool = true;
     const SETS_CLOCK: bool = true;
     const ERASES: bool = true;
+    const SCRUBS: bool = true;
 
     type Config = NoConfig;
     type Session = VerioSession;
@@ -36,6 +40,10 @@ impl Driver for Verio {
     fn open(op: &Op, _config: NoConfig) -> Result<VerioSession> {
         let meter = Meter::open(op)?;
         Ok(VerioSession { meter })
+    }
+
+    fn scrub(transcript: &mut Transcript, disguise: &Disguise) -> Result<()> {
+        scrub::scrub(transcript, disguise)
     }
 }
 

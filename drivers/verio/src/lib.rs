@@ -15,6 +15,7 @@ mod meter;
 pub mod protocol;
 mod reading;
 mod report;
+mod scrub;
 
 pub use driver::{Verio, VerioSession};
 

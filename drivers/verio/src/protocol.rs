@@ -8,6 +8,7 @@
 pub mod command;
 pub mod record;
 pub mod reply;
+pub mod scrub;
 pub mod scsi;
 pub mod text;
 

@@ -189,6 +189,12 @@ static gp_status GP_CALL transform_apply(gp_filter* a1, const gp_op* a2, struct 
   STATUS(P(1) && P(2) && P(3) && P(4) && P(5));
 }
 #undef SLOT
+#define SLOT SCRUB
+static gp_status GP_CALL scrub(const gp_op* a1, const char* a2, const char* a3, const char* a4, gp_string* a5,
+                               gp_error* a6) {
+  STATUS(P(1) && P(2) && P(3) && P(4) && P(5) && P(6));
+}
+#undef SLOT
 #define SLOT PLUGIN_COMPONENT
 static const gp_component* GP_CALL plugin_component(uint32_t a1) { POINTER(U(1)); }
 #undef SLOT
@@ -211,6 +217,7 @@ static const struct all tables = {
     {sizeof(gp_exporter), 0, exporter_open, exporter_close, exporter_write, exporter_commit, exporter_check,
      exporter_wants, exporter_preview},
     {sizeof(gp_transform), 0, transform_open, transform_close, transform_apply},
+    {sizeof(gp_scrub), 0, scrub},
     {sizeof(gp_plugin), GP_ABI_MINOR, 0, 0, "echo", "1.0.0", plugin_component, plugin_get_extension},
 };
 

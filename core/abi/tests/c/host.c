@@ -138,6 +138,9 @@ GP_EXPORT uint64_t host_drive(const struct all* t) {
 #define SLOT TRANSFORM_APPLY
   STATUS(t->transform.apply(P(1), P(2), P(3), P(4), P(5)));
 #undef SLOT
+#define SLOT SCRUB
+  STATUS(t->scrub.scrub(P(1), P(2), P(3), P(4), P(5), P(6)));
+#undef SLOT
 #define SLOT PLUGIN_COMPONENT
   POINTER(t->plugin.component(U(1)));
 #undef SLOT

@@ -54,6 +54,7 @@ enum {
   TRANSFORM_OPEN,
   TRANSFORM_CLOSE,
   TRANSFORM_APPLY,
+  SCRUB,
   PLUGIN_COMPONENT,
   PLUGIN_GET_EXTENSION,
   SLOT_END
@@ -73,6 +74,7 @@ struct all {
   gp_driver driver;
   gp_exporter exporter;
   gp_transform transform;
+  gp_scrub scrub;
   gp_plugin plugin;
 };
 #endif

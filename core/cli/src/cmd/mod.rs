@@ -20,6 +20,7 @@ mod printed;
 mod replay;
 mod run;
 mod schedule;
+mod transcript;
 
 use clap::CommandFactory;
 use glucopipe_runtime::problem::{Place, Problem};
@@ -51,6 +52,7 @@ pub(crate) fn dispatch(context: &Context, command: Command) -> Exit {
         Command::Persons(args) => persons::persons(context, &args),
         Command::Schedule(args) => schedule::schedule(context, &args),
         Command::Plugins(args) => plugins::plugins(context, &args),
+        Command::Transcript(args) => transcript::transcript(context, &args),
         Command::Explain(args) => explain::explain(context, &args),
         Command::Completions(args) => {
             let mut out = Vec::new();

@@ -1,7 +1,7 @@
 //! All tests, in the order they are run.
 
 use super::bench::Bench;
-use super::{Tested, driver, exporter, faults, file, keys, life, scan, transform};
+use super::{Tested, driver, exporter, faults, file, keys, life, scan, scrub, transform};
 
 /// What a test is about.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -98,6 +98,7 @@ pub(super) const TESTS: &[Test] = &[
     test("driver.damaged", DRIVER, READS, faults::damaged),
     test("driver.clock", DRIVER, None, driver::clock),
     test("driver.erase", DRIVER, READS, driver::erase),
+    test("driver.scrub", DRIVER, READS, scrub::scrub),
     test("exporter.write", EXPORTER, None, exporter::write),
     test("exporter.consumes", EXPORTER, None, exporter::consumes),
     test("exporter.abort", EXPORTER, WRITES, exporter::abort),

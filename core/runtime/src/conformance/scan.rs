@@ -175,6 +175,7 @@ pub(super) fn extensions(bench: &mut Bench<'_>) -> Tested {
         c"nobody.has-this/1",
         c"glucopipe.transport/1x",
         c"glucopipe.time/10",
+        c"glucopipe.scrub/1x",
         c"glucopipe",
         c"\xff\xfe",
     ];

@@ -4,6 +4,7 @@ mod call;
 mod driver;
 mod exporter;
 mod operation;
+mod scrub;
 mod transform;
 mod transport;
 
@@ -11,5 +12,6 @@ pub use driver::{OpenDriver, ReadStream, tidied};
 pub use exporter::{Committed, OpenExporter, check_exporter, exporter_wants, preview_export};
 pub use operation::{Lent, LogLine, Logger, Operation, OperationSetup, Progress, ProgressSink};
 pub(crate) use operation::{Shared, table_size};
+pub use scrub::scrub_transcript;
 pub use transform::OpenTransform;
 pub(crate) use transport::TRANSFER_LIMIT;

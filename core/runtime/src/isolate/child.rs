@@ -166,6 +166,22 @@ impl Child {
         understand(answer)
     }
 
+    /// Lets a driver scrub a transcript.
+    ///
+    /// # Errors
+    /// As for [`Child::open`].
+    pub(crate) fn scrub(
+        apart: &Apart,
+        op: Arc<dyn Lent>,
+        named: Named,
+        transcript: &str,
+    ) -> Result<String, Error> {
+        let mut child = Self::start(&apart.program, &apart.library, Some(op), None)?;
+        child.load(&apart.library, Rights::of(&named, &apart.library))?;
+        let (_, scrubbed) = child.exchange(Call::Scrub(named), transcript.as_bytes())?;
+        String::from_utf8(scrubbed).map_err(|_| frame::broken())
+    }
+
     fn load(&mut self, library: &Vetted, rights: Rights) -> Result<Description, Error> {
         let library = library.path.clone();
         understand(self.call(Call::Load { library, rights })?)

@@ -53,6 +53,9 @@ pub(crate) enum Call {
     SetClock(i64),
     /// `erase` of a driver.
     Erase(String),
+    /// `glucopipe.scrub/1` for a driver, whose configuration is the disguise; the body is the transcript, and so
+    /// is the body of the answer.
+    Scrub(Named),
     /// `write` of an exporter; the body is the head of the stream.
     Write,
     /// `commit` of an exporter.

@@ -1,5 +1,6 @@
 //! Loading one library that was checked: bind it and read its tables, here or in a child.
 
+use std::ffi::{c_char, c_void};
 use std::path::Path;
 use std::sync::Arc;
 
@@ -59,6 +60,8 @@ pub struct Library {
     pub version: String,
     /// Minor version of the ABI it was built for.
     pub abi_minor: u32,
+    /// Its extensions, when it is loaded here.
+    extensions: Option<unsafe extern "C" fn(*const c_char) -> *const c_void>,
 }
 
 impl Library {
@@ -159,6 +162,16 @@ impl Component {
         self.about.lacks.get(ability.member()).map(String::as_str)
     }
 
+    /// The extension of its library that scrubs transcripts, when it is loaded here and has one.
+    pub(crate) fn scrubber(&self) -> Option<abi::gp_scrub> {
+        let extensions = self.library.extensions?;
+        // SAFETY: tagged [any]; the id is static, and the table of this id is a static `gp_scrub` or null.
+        unsafe {
+            let table = extensions(abi::GP_EXT_SCRUB.as_ptr());
+            abi::read_table(table.cast::<abi::gp_scrub>()).ok()
+        }
+    }
+
     pub(crate) fn driver(&self) -> Option<&abi::gp_driver> {
         match &self.table {
             Table::Driver(table) => Some(table),
@@ -236,6 +249,7 @@ pub(super) fn look_at(vetted: Vetted, program: &Path) -> Result<Vec<Component>, 
         name: described.name,
         version: described.version,
         abi_minor: described.abi_minor,
+        extensions: None,
     });
     let component = |described: Described| {
         if !well_formed_id(&described.id) {
@@ -265,6 +279,7 @@ fn agreed(components: Vec<Component>) -> Result<Vec<Component>, Problem> {
             name,
             version,
             abi_minor,
+            ..
         } = &*first.library;
         vetted.agrees(name, version, *abi_minor)?;
     }
@@ -301,6 +316,7 @@ fn read_plugin(vetted: &Vetted, plugin: &abi::gp_plugin) -> Result<Vec<Component
         name: name.ok_or_else(|| broken("it has no name"))?,
         version: version.ok_or_else(|| broken("it has no version"))?,
         abi_minor: plugin.abi_minor,
+        extensions: plugin.get_extension,
     });
     let component = plugin
         .component

@@ -14,8 +14,9 @@ use super::query::MeterInfo;
 use super::source::{SourceJob, clock_offset};
 use super::watch::{Ended, watch};
 use crate::config::DEFAULT_TIMEOUT_SECS;
-use crate::device::{Finder, Selector};
+use crate::device::{Device, Finder, Selector};
 use crate::host::{OpenDriver, Operation};
+use crate::plugin::Component;
 use crate::problem::Problem;
 
 /// Name of the one source in messages.
@@ -48,14 +49,19 @@ impl Conversation {
         selector: &Selector,
         setup: &RunSetup,
     ) -> Result<Self, Problem> {
-        let (component, mut device) = finder.choose(driver, selector)?;
+        let (component, device) = finder.choose(driver, selector)?;
+        Ok(Self::with(component, device, setup))
+    }
+
+    /// Takes a meter that was chosen.
+    pub(super) fn with(component: Arc<Component>, mut device: Device, setup: &RunSetup) -> Self {
         if let Some(recorder) = &setup.recorder {
             device.record(recorder.clone());
         }
         let (label, transport) = (device.label.clone(), device.transport());
         let mut operation = setup.operation(NODE);
         operation.device = Some(device);
-        Ok(Self {
+        Self {
             job: Arc::new(SourceJob {
                 name: NODE.to_owned(),
                 component,
@@ -67,7 +73,7 @@ impl Conversation {
                 op: Arc::new(Operation::start(operation)),
                 clock: setup.clock.clone(),
             }),
-        })
+        }
     }
 
     /// How the device is named to people.

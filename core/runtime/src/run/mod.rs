@@ -20,6 +20,7 @@ pub mod plan;
 pub mod query;
 pub mod report;
 mod running;
+pub mod scrub;
 pub mod sink;
 pub mod source;
 mod supply;

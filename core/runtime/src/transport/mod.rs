@@ -7,6 +7,7 @@ pub mod link;
 pub mod record;
 pub mod replay;
 pub mod scsi;
-pub mod transcript;
 pub mod virtual_meter;
 pub(crate) mod worker;
+
+pub use glucopipe_sdk::transcript;

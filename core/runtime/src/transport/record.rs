@@ -23,19 +23,9 @@ impl Recorder {
     /// # Errors
     /// When the file cannot be made; an existing file is not overwritten.
     pub fn create(path: &Path) -> Result<Self, Problem> {
-        let mut options = File::options();
-        options.write(true).create_new(true);
-        #[cfg(unix)]
-        std::os::unix::fs::OpenOptionsExt::mode(&mut options, 0o600);
-        let file = options.open(path).map_err(|error| {
-            Problem::error(
-                Code::TRANSCRIPT,
-                format!("cannot record to `{}`", path.display()),
-            )
-            .at(Place::Named(path.display().to_string()))
-            .cause(error.to_string())
-            .kept("nothing was read")
-        })?;
+        let title = format!("cannot record to `{}`", path.display());
+        let file =
+            create(path).map_err(|error| refused(path, title, &error).kept("nothing was read"))?;
         Ok(Self {
             file: Arc::new(Mutex::new(BufWriter::new(file))),
         })
@@ -65,6 +55,41 @@ impl Recorder {
     fn event(&self, event: &Event) {
         self.write(&event.line());
     }
+}
+
+/// Writes a whole transcript, readable by its owner alone; an existing file is not overwritten.
+///
+/// # Errors
+/// When the file cannot be made or written; a half one is taken away.
+pub fn save(path: &Path, text: &str) -> Result<(), Problem> {
+    let title = format!("cannot write `{}`", path.display());
+    let failed = |error| refused(path, title, &error).kept("no file was written or changed");
+    let mut file = match create(path) {
+        Ok(file) => file,
+        Err(error) => return Err(failed(error)),
+    };
+    let written = file
+        .write_all(text.as_bytes())
+        .and_then(|()| file.sync_all());
+    written.map_err(|error| {
+        // What cannot be written may not be taken away either.
+        let _ = std::fs::remove_file(path);
+        failed(error)
+    })
+}
+
+fn create(path: &Path) -> std::io::Result<File> {
+    let mut options = File::options();
+    options.write(true).create_new(true);
+    #[cfg(unix)]
+    std::os::unix::fs::OpenOptionsExt::mode(&mut options, 0o600);
+    options.open(path)
+}
+
+fn refused(path: &Path, title: String, error: &std::io::Error) -> Problem {
+    Problem::error(Code::TRANSCRIPT, title)
+        .at(Place::Named(path.display().to_string()))
+        .cause(error.to_string())
 }
 
 struct Recorded {

@@ -3,6 +3,7 @@
 pub(crate) mod driver;
 pub(crate) mod exporter;
 pub mod guard;
+pub mod scrub;
 pub(crate) mod transform;
 
 use std::ffi::{CStr, c_char};

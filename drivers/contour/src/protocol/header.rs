@@ -60,22 +60,22 @@ impl Delimiters {
 }
 
 /// Positions of the header's fields, from 0 (LIS2-A; captured on five products).
-mod field {
-    pub(super) const SENDER: usize = 4;
-    pub(super) const INFO: usize = 5;
-    pub(super) const RESULT_COUNT: usize = 6;
-    pub(super) const PROCESSING_ID: usize = 11;
-    pub(super) const VERSION: usize = 12;
-    pub(super) const CLOCK: usize = 13;
+pub(super) mod field {
+    pub(in super::super) const SENDER: usize = 4;
+    pub(in super::super) const INFO: usize = 5;
+    pub(in super::super) const RESULT_COUNT: usize = 6;
+    pub(in super::super) const PROCESSING_ID: usize = 11;
+    pub(in super::super) const VERSION: usize = 12;
+    pub(in super::super) const CLOCK: usize = 13;
 }
 
 /// Positions of the components of the sender field, from 0.
-mod sender {
-    pub(super) const PRODUCT: usize = 0;
-    pub(super) const VERSIONS: usize = 1;
-    pub(super) const SERIAL: usize = 2;
-    pub(super) const SKU: usize = 3;
-    pub(super) const EXTRA: usize = 4;
+pub(super) mod sender {
+    pub(in super::super) const PRODUCT: usize = 0;
+    pub(in super::super) const VERSIONS: usize = 1;
+    pub(in super::super) const SERIAL: usize = 2;
+    pub(in super::super) const SKU: usize = 3;
+    pub(in super::super) const EXTRA: usize = 4;
 }
 
 /// Key of the info list with the measuring limits.

@@ -155,7 +155,7 @@ impl fmt::Display for TerminatorCode {
 }
 
 /// Field of an order that says `Q` for a control test (older serial meters).
-const ORDER_ACTION_FIELD: usize = 11;
+pub(super) const ORDER_ACTION_FIELD: usize = 11;
 /// Field of the terminator with its code.
 const TERMINATOR_CODE_FIELD: usize = 3;
 

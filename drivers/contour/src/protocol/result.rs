@@ -11,17 +11,17 @@ use super::record::{Decoder, OddReason};
 use super::text::{self, latin1};
 
 /// Positions of the fields of a result, from 0.
-mod field {
-    pub(super) const NUMBER: usize = 1;
-    pub(super) const TEST: usize = 2;
-    pub(super) const VALUE: usize = 3;
-    pub(super) const UNIT: usize = 4;
-    pub(super) const MARKERS: usize = 6;
-    pub(super) const TIME: usize = 8;
+pub(super) mod field {
+    pub(in super::super) const NUMBER: usize = 1;
+    pub(in super::super) const TEST: usize = 2;
+    pub(in super::super) const VALUE: usize = 3;
+    pub(in super::super) const UNIT: usize = 4;
+    pub(in super::super) const MARKERS: usize = 6;
+    pub(in super::super) const TIME: usize = 8;
 }
 
 /// Component of the test field with the name of the test.
-const TEST_COMPONENT: usize = 3;
+pub(super) const TEST_COMPONENT: usize = 3;
 
 /// What was measured or noted.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]

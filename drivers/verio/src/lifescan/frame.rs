@@ -14,9 +14,9 @@ pub const ETX: u8 = 0x03;
 /// Bytes of a packet that are not message: STX, length, link control, ETX, two of checksum.
 pub const OVERHEAD: usize = 6;
 /// Bytes in front of the message.
-const HEAD: usize = 3;
+pub(crate) const HEAD: usize = 3;
 /// Bytes behind ETX.
-const CHECKSUM: usize = 2;
+pub(crate) const CHECKSUM: usize = 2;
 
 /// The checksum of all packets; called "CCITT-FALSE" elsewhere (captured replies agree).
 static CRC: Crc<u16> = Crc::<u16>::new(&CRC_16_IBM_3740);

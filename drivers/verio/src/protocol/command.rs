@@ -96,6 +96,23 @@ pub enum Command {
     MemoryErase,
 }
 
+/// The commands without a number in them.
+const FIXED: [Command; 13] = [
+    Command::Query(Query::Serial),
+    Command::Query(Query::Model),
+    Command::Query(Query::Software),
+    Command::Query(Query::DateFormat),
+    Command::Query(Query::TimeFormat),
+    Command::Query(Query::Url),
+    Command::Query(Query::Languages),
+    Command::ReadParameter(Parameter::TimeFormat),
+    Command::ReadParameter(Parameter::DateFormat),
+    Command::ReadParameter(Parameter::Unit),
+    Command::ReadClock,
+    Command::RecordCount,
+    Command::MemoryErase,
+];
+
 impl Command {
     /// Returns the register it belongs to; others do not answer it.
     pub const fn register(self) -> Register {
@@ -146,6 +163,26 @@ impl Command {
             Self::MemoryErase => message.push(MEMORY_ERASE),
         }
         message
+    }
+
+    /// Recognises a message that was sent to a register, by this driver or by another program.
+    pub fn of(register: Register, message: &[u8]) -> Option<Self> {
+        let mut fixed = FIXED
+            .iter()
+            .copied()
+            .filter(|command| command.register() == register);
+        let asks = message.get(1..)?;
+        match *asks {
+            [RTC, RTC_WRITE, a, b, c, d] if register == Register::General => {
+                Some(Self::WriteClock(u32::from_le_bytes([a, b, c, d])))
+            }
+            [first, second, low, high, _]
+                if register == Register::General && [first, second] == READ_RECORD =>
+            {
+                Some(Self::ReadRecord(u16::from_le_bytes([low, high])))
+            }
+            _ => fixed.find(|command| command.message().get(1..) == Some(asks)),
+        }
     }
 
     /// Returns the packet to write, not yet padded to a block.

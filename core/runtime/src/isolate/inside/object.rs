@@ -20,6 +20,7 @@ use super::{Calls, confine};
 use crate::cancel::Cancel;
 use crate::host::{
     Lent, OpenDriver, OpenExporter, OpenTransform, check_exporter, exporter_wants, preview_export,
+    scrub_transcript,
 };
 use crate::isolate::batches::{Receiver, Sender};
 use crate::isolate::message::{
@@ -113,6 +114,14 @@ impl Object {
             Call::Erase(serial) => {
                 self.driver()?.erase(&serial)?;
                 DONE
+            }
+            Call::Scrub(named) => {
+                let (component, op) = (self.find(&named)?, self.borrow());
+                let transcript = String::from_utf8(body).map_err(|_| out_of_turn())?;
+                let disguise = serde_json::from_value(named.config);
+                let disguise = disguise.map_err(|_| out_of_turn())?;
+                let scrubbed = scrub_transcript(&component, &op, &transcript, &disguise)?;
+                Ok((Value::Null, scrubbed.into_bytes()))
             }
             Call::Write => {
                 let readings = self.input(body)?;

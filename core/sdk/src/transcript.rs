@@ -1,5 +1,7 @@
 //! The transcript: a session with a device as text, one event a line, good to diff.
 //!
+//! The host writes and replays them; a driver meets one in tests, and in [`Driver::scrub`].
+//!
 //! ```text
 //! glucopipe-transcript 1
 //! link hid
@@ -13,14 +15,18 @@
 //! = 0 0                        SCSI status, residue and, when not good, sense bytes
 //! ```
 //!
+//! The first line comes again where the link was closed and opened once more.
+//!
 //! `00*59` stands for 59 zero bytes. It holds readings and serials: files are written 0600.
+//!
+//! [`Driver::scrub`]: crate::driver::Driver::scrub
 
 use std::fmt::Write as _;
 
 /// First line of every transcript.
 const MAGIC: &str = "glucopipe-transcript 1";
 /// Most bytes one line may stand for.
-const LINE_LIMIT: usize = 1 << 20;
+pub const LINE_LIMIT: usize = 1 << 20;
 /// Shortest run of zero bytes that is written as `00*N`.
 const RUN: usize = 4;
 
@@ -35,6 +41,8 @@ pub enum Event {
     Silence(u32),
     /// The device went away.
     Lost,
+    /// The link was opened once more.
+    Opened,
     /// A SCSI command block.
     Command(Vec<u8>),
     /// A SCSI status, residue and sense data.
@@ -90,9 +98,16 @@ impl Transcript {
                 continue;
             }
             let (word, rest) = line.split_once(' ').unwrap_or((line, ""));
+            if line == MAGIC {
+                transcript.events.push((number, Event::Opened));
+                continue;
+            }
             let bytes = || parse_bytes(rest).map_err(|reason| fail(number, reason));
             let event = match word {
                 "link" if matches!(rest, "hid" | "scsi" | "serial" | "file") => {
+                    if !transcript.events.is_empty() && transcript.link != rest {
+                        return Err(fail(number, "the link is another than before"));
+                    }
                     rest.clone_into(&mut transcript.link);
                     continue;
                 }
@@ -132,6 +147,27 @@ impl Transcript {
         }
         Ok(transcript)
     }
+
+    /// What went over the link each time that it was open.
+    pub fn sessions(&self) -> Vec<Self> {
+        let sessions = self.events.split(|(_, event)| *event == Event::Opened);
+        let session = |events: &[(usize, Event)]| Self {
+            link: self.link.clone(),
+            usb: self.usb.clone(),
+            events: events.to_vec(),
+        };
+        sessions.map(session).collect()
+    }
+
+    /// The text of the transcript; comments are gone.
+    pub fn to_text(&self) -> String {
+        let usb = self.usb.as_ref();
+        let usb = usb.map(|(vendor, product)| (vendor.as_str(), product.as_str()));
+        let lines = self.events.iter().map(|(_, event)| event.line());
+        std::iter::once(header(&self.link, usb))
+            .chain(lines)
+            .collect()
+    }
 }
 
 /// The first lines of a transcript.
@@ -152,6 +188,7 @@ impl Event {
             Self::Command(bytes) => format!("c {}\n", write_bytes(bytes)),
             Self::Silence(ms) => format!(". {ms}\n"),
             Self::Lost => "! lost\n".to_owned(),
+            Self::Opened => format!("{MAGIC}\n"),
             Self::Status(status, residue, sense) if sense.is_empty() => {
                 format!("= {status} {residue}\n")
             }
@@ -227,6 +264,7 @@ mod tests {
             bytes().prop_map(Event::Command),
             any::<u32>().prop_map(Event::Silence),
             Just(Event::Lost),
+            Just(Event::Opened),
             (any::<u32>(), any::<u32>(), bytes()).prop_map(|(a, b, c)| Event::Status(a, b, c)),
         ]
     }
@@ -239,6 +277,7 @@ mod tests {
                 text.push_str(&event.line());
             }
             let read = Transcript::parse(&text).unwrap();
+            prop_assert_eq!(read.to_text(), text);
             prop_assert_eq!(read.usb, Some(("1a79".into(), "7410".into())));
             let back: Vec<Event> = read.events.into_iter().map(|(_, event)| event).collect();
             prop_assert_eq!(back, events);
@@ -256,6 +295,22 @@ mod tests {
         let mut report = vec![0, 0, 0, 1, 0x58];
         report.resize(64, 0);
         assert_eq!(Event::Out(report).line(), "> 0000000158 00*59\n");
+    }
+
+    #[test]
+    fn a_link_that_is_opened_again_begins_another_session() {
+        let link = |link: &str| format!("{}. 7\n", header(link, None));
+        let twice = Transcript::parse(&(link("hid") + &link("hid"))).unwrap();
+        let sessions = twice.sessions();
+        assert_eq!(sessions.len(), 2);
+        for session in sessions {
+            assert_eq!(session.to_text(), link("hid"));
+        }
+        let changed = Transcript::parse(&(link("hid") + &link("scsi"))).unwrap_err();
+        assert_eq!(
+            (changed.line, &*changed.reason),
+            (5, "the link is another than before")
+        );
     }
 
     #[test]
