@@ -2,12 +2,12 @@
 //! `glucopipe.h`?
 //!
 //! # Layout
-//! - [`catalog`] lists the tests; [`bench`] is what a test works with.
+//! - `catalog` lists the tests; [`bench`] is what a test works with.
 //! - `file` looks at the file alone; `scan` loads it and asks for its components.
 //! - `keys`, `life`, `driver`, `faults`, `scrub`, `exporter` and `transform` hold the tests of a component.
 //! - `link` goes between a driver and its meter, `delivery` has readings for exporters and looks at files, `raw`
 //!   calls a table without the host's manners, `traces` sees what a plugin leaves in the process.
-//! - [`children`] runs each test in a process of its own; [`run_apart`] is what happens in there.
+//! - `children` runs each test in a process of its own; [`run_apart`] is what happens in there.
 
 mod bench;
 mod catalog;

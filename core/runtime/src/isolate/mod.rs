@@ -2,14 +2,14 @@
 //!
 //! A child is this very program, started again with [`SUBCOMMAND`]. It loads one library, gives up the
 //! rights that a plugin of its kind does not need, and serves one object of it. Nothing but frames goes
-//! between the two, see [`message`]: the host calls, the plugin asks the host for what an operation lends.
+//! between the two, see `message`: the host calls, the plugin asks the host for what an operation lends.
 //!
 //! # Layout
-//! - [`frame`] and [`message`] are the language, [`batches`] is Arrow IPC; [`handed`] is how a child gets its library.
-//! - [`child`] is the host's side: a process under limits; [`process`] starts, watches and ends it;
-//!   [`lend`] answers what the plugin asks for.
-//! - [`inside`] is the child's side: a small host whose services are those of the real one.
-//! - [`rights`] says what a plugin may do, by its kind and its configuration.
+//! - `frame` and `message` are the language, `batches` is Arrow IPC; `handed` is how a child gets its library.
+//! - `child` is the host's side: a process under limits; `process` starts, watches and ends it;
+//!   `lend` answers what the plugin asks for.
+//! - `inside` is the child's side: a small host whose services are those of the real one.
+//! - `rights` says what a plugin may do, by its kind and its configuration.
 
 mod batches;
 mod child;
