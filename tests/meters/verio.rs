@@ -15,6 +15,8 @@ use glucopipe_sdk::{Error, Status};
 
 /// Requests of a read of so few records, and then some.
 const REQUESTS: u32 = 24;
+/// Of them those up to the last record but one: a test that is taken then moves one that is still to be read.
+const READING: u32 = 15;
 
 fn models() -> impl Iterator<Item = &'static ModelEntry> {
     let all = catalog().iter();
@@ -30,6 +32,8 @@ fn faults() -> Vec<String> {
             "meal" => faults.extend([3, 255].map(|byte| format!("meal:{byte}"))),
             "slow" => faults.extend([1000, 6000].map(|ms| format!("slow:{ms}"))),
             "mute" => faults.push(name),
+            // Behind the last record nothing of it comes to the reader.
+            "replace" => faults.extend((1..=READING).map(|n| format!("{name}:{n}"))),
             _ => faults.extend((0..REQUESTS).map(|n| format!("{name}:{n}"))),
         }
     }
