@@ -27,8 +27,8 @@
  *           after it says so. Nothing waits without a limit.
  * UNLOADING Libraries are never unloaded. Threads of a plugin are joined in the close that ends them.
  * FORBIDDEN In a plugin: exit, abort, signal handlers, fork without exec, atexit, setlocale, setenv, chdir,
- *           umask, writing to file descriptors 0 to 2, keeping a borrowed pointer, I/O at load time, logging
- *           of secrets or readings, retrying for ever.
+ *           umask, using file descriptors 0 and 1 (2, standard error, is for its author's eyes), keeping a
+ *           borrowed pointer, I/O at load time, logging of secrets or readings, retrying for ever.
  *
  * READINGS  Readings cross as an ArrowArrayStream of struct batches, schema "reading/1" (metadata key
  *           glucopipe.schema on the schema). Text columns are utf8 ("u") or a dictionary of it with any
@@ -315,9 +315,10 @@ typedef struct gp_driver {
   gp_status(GP_CALL* open)(const gp_op*, const char* config, gp_session** out, gp_error*);
   /* [serial] Ends a session whose streams have been released. NULL is allowed. Never fails. */
   void(GP_CALL* close)(gp_session*);
-  /* [serial] The meter as a JSON object: serial, serial_raw, model, firmware, unit, record_count, clock
-   * ("2026-05-30T18:05:00"), clock_resolution_s, clock_read_us (gp_time.utc_us when it arrived), extra (an
-   * object). What the meter does not say is left out. The caller releases *out. */
+  /* [serial] The description of the meter, a JSON object: serial, serial_raw, model, firmware, unit,
+   * record_count, clock ("2026-05-30T18:05:00"), clock_resolution_s, clock_read_us (gp_time.utc_us when the clock
+   * arrived; required with it), extra (an object). What the meter does not say is left out. The caller releases
+   * *out. */
   gp_status(GP_CALL* info)(gp_session*, const gp_op*, gp_string* out, gp_error*);
   /* [serial] All stored readings, in the meter's order, oldest first. *out is the caller's to release; it
    * borrows the session and op until then. A stream that got something verified gives it and ends normally,

@@ -205,5 +205,5 @@ codes! {
     INTERNAL = 901, "a bug in glucopipe",
         "Please report it, with the command and the message.";
     INTERRUPTED = 902, "interrupted",
-        "Ctrl-C or a termination signal arrived. The meter was left in order and no half file was written.";
+        "Ctrl-C or a termination signal arrived. No half file was written, and the meter was left in order, unless its driver had to be abandoned (GP0406).";
 }

@@ -7,7 +7,7 @@ use std::ffi::{CString, c_char, c_int};
 use std::ptr;
 use std::sync::Arc;
 
-use arrow::array::{Array, RecordBatch, StructArray};
+use arrow::array::{Array, ArrayData, RecordBatch, StructArray};
 use arrow::datatypes::{DataType, Schema, SchemaRef};
 use arrow::ffi::{FFI_ArrowArray, FFI_ArrowSchema, from_ffi_and_data_type};
 use glucopipe_abi::{ArrowArray, ArrowArrayStream};
@@ -272,7 +272,17 @@ fn import_batch(array: FFI_ArrowArray, schema: &SchemaRef) -> Result<RecordBatch
     // SAFETY: the array came from the stream with the schema it announced and has its shape. That
     // buffers are as long as they should be is the other side's word.
     let data = unsafe { from_ffi_and_data_type(array, data_type) }
-        .and_then(|data| data.validate_full().map(|()| data))
+        .map_err(|error| broken(error.to_string()))?;
+    let has_nulls = |column: &ArrayData| column.nulls().is_some_and(|nulls| nulls.null_count() > 0);
+    let columns = schema.fields().iter().zip(data.child_data());
+    let mut empty = columns.filter(|(field, column)| !field.is_nullable() && has_nulls(column));
+    if let Some((field, _)) = empty.next() {
+        let name = field.name();
+        return Err(broken(format!(
+            "column `{name}` is null in a row, and may not be"
+        )));
+    }
+    data.validate_full()
         .map_err(|error| broken(error.to_string()))?;
     if data.null_count() > 0 {
         return Err(broken("null rows".into()));

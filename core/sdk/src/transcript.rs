@@ -25,6 +25,8 @@ use std::fmt::Write as _;
 
 /// First line of every transcript.
 const MAGIC: &str = "glucopipe-transcript 1";
+/// Most bytes of all events together; a full meter sends far fewer.
+const MOST_BYTES: usize = 64 << 20;
 /// Most bytes one line may stand for.
 pub const LINE_LIMIT: usize = 1 << 20;
 /// Shortest run of zero bytes that is written as `00*N`.
@@ -92,6 +94,7 @@ impl Transcript {
             usb: None,
             events: Vec::new(),
         };
+        let mut total = 0;
         for (number, line) in lines {
             let line = line.split('#').next().unwrap_or("").trim();
             if line.is_empty() {
@@ -102,7 +105,14 @@ impl Transcript {
                 transcript.events.push((number, Event::Opened));
                 continue;
             }
-            let bytes = || parse_bytes(rest).map_err(|reason| fail(number, reason));
+            let mut bytes_of = |text: &str| {
+                let bytes = parse_bytes(text).map_err(|reason| fail(number, reason))?;
+                total += bytes.len();
+                if total > MOST_BYTES {
+                    return Err(fail(number, "more bytes than a conversation has"));
+                }
+                Ok(bytes)
+            };
             let event = match word {
                 "link" if matches!(rest, "hid" | "scsi" | "serial" | "file") => {
                     if !transcript.events.is_empty() && transcript.link != rest {
@@ -123,9 +133,9 @@ impl Transcript {
                         Some((vendor.to_ascii_lowercase(), product.to_ascii_lowercase()));
                     continue;
                 }
-                ">" => Event::Out(bytes()?),
-                "<" => Event::In(bytes()?),
-                "c" => Event::Command(bytes()?),
+                ">" => Event::Out(bytes_of(rest)?),
+                "<" => Event::In(bytes_of(rest)?),
+                "c" => Event::Command(bytes_of(rest)?),
                 "." => Event::Silence(
                     rest.parse()
                         .map_err(|_| fail(number, "expected milliseconds"))?,
@@ -137,8 +147,7 @@ impl Transcript {
                     let (Some(status), Some(residue)) = (number_word(), number_word()) else {
                         return Err(fail(number, "expected `= STATUS RESIDUE [SENSE]`"));
                     };
-                    let sense = parse_bytes(words.next().unwrap_or(""))
-                        .map_err(|reason| fail(number, reason))?;
+                    let sense = bytes_of(words.next().unwrap_or(""))?;
                     Event::Status(status, residue, sense)
                 }
                 _ => return Err(fail(number, "no such event")),
@@ -254,6 +263,16 @@ fn write_bytes(bytes: &[u8]) -> String {
 mod tests {
     use super::*;
     use proptest::prelude::*;
+
+    #[test]
+    fn a_short_text_does_not_become_a_long_conversation() {
+        let line = format!("< 00*{LINE_LIMIT}\n");
+        let text = |lines| format!("{MAGIC}\nlink hid\n{}", line.repeat(lines));
+        let most = MOST_BYTES / LINE_LIMIT;
+        assert!(Transcript::parse(&text(most)).is_ok());
+        let error = Transcript::parse(&text(most + 1)).unwrap_err();
+        assert_eq!(error.line, most + 3);
+    }
 
     fn event() -> impl Strategy<Value = Event> {
         let bytes =

@@ -52,6 +52,19 @@ fn parquet() {
     passes("exporter_parquet", &[]);
 }
 
+/// A library that has a manifest is loaded in another way.
+#[test]
+fn a_manifest_beside_a_library_changes_nothing() {
+    let workspace = Workspace::new();
+    let library = workspace.install("exporter_jsonl");
+    let file = library.to_str().expect("UTF-8");
+    let written = workspace.run(&["plugins", "manifest", file, "--needs", "files"]);
+    assert_eq!(written.code, 0, "{}", written.stderr);
+    let check = Check::run(&workspace, &library, &["--test", "scan", "--test", "life"]);
+    assert_eq!(check.of("failed"), [""; 0], "{:#}", check.document);
+    assert_eq!(check.finished.code, 0, "{}", check.finished.stderr);
+}
+
 /// Without a site only what needs none is checked; `tests/nightscout` checks the rest.
 #[test]
 fn nightscout() {

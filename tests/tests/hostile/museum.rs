@@ -7,9 +7,9 @@ use super::libraries::compile;
 use crate::support::shown;
 
 /// Crimes that end the call they happen in.
-const CRIMES: [&str; 12] = [
+const CRIMES: [&str; 15] = [
     "segfault", "abort", "exit", "fork", "start", "hoard", "leak", "print", "garble", "close",
-    "pry", "phone",
+    "knock", "cap", "pry", "phone", "sneak",
 ];
 
 fn run(bench: &Bench, text: &str, flags: &[&str]) -> Finished {
@@ -93,10 +93,10 @@ fn sink(key: &str, crime: &str) -> String {
 
 #[test]
 fn exporters() {
-    // Those may read files of the system, and reach servers.
+    // Those may read files of the system, reach servers, and make files where this one does.
     for crime in CRIMES
         .iter()
-        .filter(|crime| !["pry", "phone"].contains(crime))
+        .filter(|crime| !["pry", "phone", "sneak"].contains(crime))
     {
         let text = contained(&sink("crime", crime));
         insta::assert_snapshot!(format!("exporter-{crime}"), text);
@@ -115,6 +115,21 @@ fn an_exporter_that_dies_while_it_commits() {
         "commit-segfault",
         contained(&sink("last_crime", "segfault"))
     );
+}
+
+/// Nobody knows what it has delivered, so nobody says that it has not.
+#[test]
+fn an_exporter_that_misbehaves_while_it_commits() {
+    for crime in ["garble", "print", "exit"] {
+        let bench = Bench::new();
+        let good = bench.source("good", "good", "");
+        let text = [good, sink("last_crime", crime), bench.table("fine", "good")];
+        let finished = run(&bench, &text.concat(), &[]);
+        assert_eq!(finished.code, 1, "{}", finished.stderr);
+        let said = "whether it has delivered is not known";
+        assert!(finished.stderr.contains(said), "{}", finished.stderr);
+        assert_eq!(bench.workspace.read("fine.csv").as_deref(), Some(THREE));
+    }
 }
 
 #[test]

@@ -66,6 +66,7 @@ fn pinned(bench: &Bench) -> Registry {
             version: library.version.clone(),
             file: name.to_owned(),
             sha256: library.vetted.sha256.clone().expect("its sha256"),
+            components: Vec::new(),
         });
     }
     registry.trusting(Trust::of(Ok(pins), true))

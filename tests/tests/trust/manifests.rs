@@ -35,7 +35,7 @@ fn a_library_is_what_its_manifest_says_or_refused() {
     for (old, new) in [
         ("id = \"newer\"", "id = \"other\""),
         ("9.9.9", "9.9.8"),
-        ("abi = \"1.9\"", "abi = \"1.0\""),
+        ("abi = \"1.10\"", "abi = \"1.0\""),
         ("sha256 = \"", "sha256 = \"00"),
         ("network", "camera"),
         ("manifest = 1", "manifest = 2"),

@@ -7,6 +7,7 @@ use glucopipe_tests::build;
 use serde_json::Value;
 
 use super::{NAMED, Stranger, set};
+use crate::support::compile_c;
 
 #[test]
 fn with_a_lock_only_what_is_pinned_is_loaded() {
@@ -81,6 +82,35 @@ fn a_pin_is_of_bytes_wherever_they_lie() {
     fs::remove_file(&stranger.library).expect("removed");
     let loaded = stranger.workspace.run(&["run", "--locked"]);
     assert_eq!(loaded.code, 0, "{}", loaded.stderr);
+}
+
+/// Neither a name that is looked for first nor one that nothing is known of puts another in its place.
+#[test]
+fn a_component_is_pinned_whatever_the_file_is_called() {
+    let stranger = Stranger::new();
+    stranger.pin();
+    stranger.change();
+    fs::rename(
+        &stranger.library,
+        stranger.library.with_file_name("other.so"),
+    )
+    .expect("renamed");
+    let refused = stranger.run(&["run"]);
+    assert_ne!(refused.code, 0, "{}", refused.stderr);
+    let said = "exporter newer is pinned as it is in";
+    assert!(refused.stderr.contains(said), "{}", refused.stderr);
+}
+
+/// What a library brings along was not checked.
+#[test]
+fn a_library_that_brings_others_is_refused() {
+    let stranger = Stranger::new();
+    let brings = ["-DCASE=0", "-Wl,-rpath,$ORIGIN"];
+    compile_c(&stranger.workspace, "newer.c", NAMED, &brings);
+    let refused = stranger.run(&["run"]);
+    assert_eq!(refused.code, 8, "{}", refused.stderr);
+    let said = "it brings libraries from `$ORIGIN`";
+    assert!(refused.stderr.contains(said), "{}", refused.stderr);
 }
 
 #[test]

@@ -70,8 +70,17 @@ static gp_status identify(gp_session* s, const gp_op* op, gph_text* json, gp_err
   return GP_OK;
 }
 
-/* Reads every record. One that cannot be decoded costs itself, and the report says so. */
+/* An error that is not told. */
+static void forget(gp_error* error) {
+  if (!error) return;
+  if (error->release) error->release(error);
+  memset(error, 0, sizeof *error);
+}
+
+/* Reads every record. One that cannot be decoded costs itself; a link that fails costs what did not come yet.
+ * The report says so. */
 static gp_status read_all(gp_session* s, const gp_op* op, gph_readings* readings, gp_error* error) {
+  const char* missing = NULL;
   uint8_t answer[REPORT_LIMIT];
   size_t len;
   unsigned number;
@@ -80,13 +89,18 @@ static gp_status read_all(gp_session* s, const gp_op* op, gph_readings* readings
   for (number = 1; number <= LAST_RECORD; number++) {
     const char* wrong;
     status = ask(s, op, (uint8_t)number, answer, &len, error);
-    if (status != GP_OK) return status;
+    if (status == GP_E_CANCELLED || (status != GP_OK && number == 1)) return status;
+    if (status != GP_OK) {
+      forget(error);
+      missing = status == GP_E_LOST ? "the meter was disconnected" : "the meter stopped answering";
+      break;
+    }
     if (len == 1 && answer[0] == NO_MORE) break;
     op->progress(op, number, 0, "reading records");
     wrong = decode(answer, len, readings);
     if (wrong) gph_set_aside(&s->report, (long)number, wrong, answer, len);
   }
-  gph_report(&s->report, -1, NULL);
+  gph_report(&s->report, -1, missing);
   return GP_OK;
 }
 

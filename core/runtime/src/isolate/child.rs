@@ -62,7 +62,7 @@ pub(crate) fn was_stuck(message: &str) -> bool {
 
 /// Whether it says that nobody knows what was delivered.
 pub(crate) fn was_committing(message: &str) -> bool {
-    has_died(message) && message.ends_with(IN_COMMIT)
+    message.ends_with(IN_COMMIT)
 }
 
 /// Where a component that is not loaded here can be reached.
@@ -238,7 +238,7 @@ impl Child {
     pub(crate) fn commit(&mut self) -> Result<Result<CommitReport, Error>, Error> {
         let done = self.answer::<CommitOutcome>(Call::Commit);
         let done = done.map_err(|mut error| {
-            if has_died(&error.message) {
+            if self.ended.is_some() {
                 error.message.push_str(IN_COMMIT);
             }
             error

@@ -13,6 +13,9 @@ pub(super) const LENGTH: usize = 4;
 /// Most bytes after the first length.
 pub(super) const FRAME_LIMIT: usize = 64 << 20;
 
+/// Most bytes of a head: parsed, it takes many times that.
+const HEAD_LIMIT: usize = 2 << 20;
+
 /// A message that breaks the language.
 pub(super) fn broken() -> Error {
     Error::new(
@@ -26,11 +29,11 @@ pub(super) fn broken() -> Error {
 /// # Errors
 /// When it is too long.
 pub(super) fn pack<T: Serialize>(head: &T, body: &[u8]) -> Result<Vec<u8>, Error> {
-    let too_long = || Error::new(Status::Internal, "a message over 64 MiB");
+    let too_long = || Error::new(Status::Internal, "a message that is too long");
     let head = serde_json::to_vec(head)
         .map_err(|_| Error::new(Status::Internal, "a message that is no JSON"))?;
     let whole = LENGTH + head.len() + body.len();
-    if whole > FRAME_LIMIT {
+    if whole > FRAME_LIMIT || head.len() > HEAD_LIMIT {
         return Err(too_long());
     }
     let length = |bytes: usize| u32::try_from(bytes).map_err(|_| too_long());
@@ -62,7 +65,8 @@ pub(super) fn length(bytes: [u8; LENGTH]) -> Result<usize, Error> {
 pub(super) fn unpack<T: DeserializeOwned>(mut frame: Vec<u8>) -> Result<(T, Vec<u8>), Error> {
     let (first, rest) = frame.split_first_chunk::<LENGTH>().ok_or_else(broken)?;
     let head_len = usize::try_from(u32::from_le_bytes(*first)).map_err(|_| broken())?;
-    let head = rest.get(..head_len).ok_or_else(broken)?;
+    let head = rest.get(..head_len).filter(|head| head.len() <= HEAD_LIMIT);
+    let head = head.ok_or_else(broken)?;
     let head = serde_json::from_slice(head).map_err(|_| broken())?;
     frame.drain(..LENGTH + head_len);
     Ok((head, frame))

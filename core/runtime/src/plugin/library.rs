@@ -103,6 +103,11 @@ impl Ability {
 }
 
 impl Component {
+    /// `driver contour`.
+    pub fn named(&self) -> String {
+        format!("{} {}", self.kind.word(), self.id)
+    }
+
     /// `contour/0.1.0`: what goes into the column `driver`.
     pub fn versioned(&self) -> String {
         format!("{}/{}", self.id, self.library.version)

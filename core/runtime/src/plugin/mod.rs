@@ -21,6 +21,7 @@ pub use library::{Ability, Component, Library};
 pub(crate) use library::{load, plugin_table};
 pub use manifest::{Manifest, Permission};
 pub use trust::{Pin, Pins, Trust};
+pub(crate) use vetted::COPY;
 pub use vetted::Vetted;
 
 pub use crate::config::Component as ComponentKind;
@@ -136,7 +137,11 @@ impl Registry {
                     Some(program) => library::look_at(vetted, program),
                     None => load(&vetted),
                 };
-                components.map(|components| components.into_iter().map(Arc::new).collect())
+                let components = components?;
+                if !own {
+                    self.trust.judge_components(&components)?;
+                }
+                Ok(components.into_iter().map(Arc::new).collect())
             })
             .clone()
     }

@@ -1,7 +1,7 @@
 //! Which libraries of others the user has said yes to.
 //!
-//! A pin is the SHA-256 of a library, wherever it lies. What has the file name of a pinned library and other
-//! bytes was changed, and is refused; whether what was never pinned is refused too is for the user to say.
+//! A pin is the SHA-256 of a library, wherever it lies. What has the file name of a pinned library, or offers a
+//! component of it, and has other bytes is refused; whether what was never pinned is refused too is for the user to say.
 
 use std::io::{Read, Write};
 use std::path::{Path, PathBuf};
@@ -9,7 +9,7 @@ use std::path::{Path, PathBuf};
 use glucopipe_sdk::files::WholeFile;
 use serde::{Deserialize, Serialize};
 
-use super::library::refused;
+use super::library::{Component, refused};
 use super::ownership::open_unwritable;
 use super::vetted::Vetted;
 use crate::problem::{Code, Place, Problem};
@@ -33,6 +33,9 @@ pub struct Pin {
     pub file: String,
     /// SHA-256 of its bytes, hexadecimal.
     pub sha256: String,
+    /// Its components: `driver contour`.
+    #[serde(default)]
+    pub components: Vec<String>,
 }
 
 #[derive(Default, Deserialize, Serialize)]
@@ -194,6 +197,35 @@ impl Trust {
         pins.has(sha256)
     }
 
+    /// Refuses what offers a component of a pinned library without being it.
+    ///
+    /// # Errors
+    /// Which component, and what is pinned.
+    pub(super) fn judge_components(&self, components: &[Component]) -> Result<(), Problem> {
+        let Ok(pins) = &self.pins else { return Ok(()) };
+        for component in components {
+            let vetted = &component.library.vetted;
+            let named = component.named();
+            let pinned = |pin: &&Pin| pin.components.contains(&named);
+            let Some(pin) = pins.all().iter().find(pinned).filter(|_| !self.has(vetted)) else {
+                continue;
+            };
+            let reason = format!(
+                "{named} is pinned as it is in `{}`, and this is another",
+                pin.file
+            );
+            let (path, id) = (&vetted.path, &pin.id);
+            return Err(refused(path, Code::PLUGIN_PIN, reason)
+                .kept("nothing was done with it")
+                .hint(format!(
+                    "if it is to take the place of the other: `glucopipe plugins trust --remove {id}`, then \
+                     `glucopipe plugins trust {}`",
+                    path.display()
+                )));
+        }
+        Ok(())
+    }
+
     /// Refuses what was changed since it was pinned, and what never was if only such is loaded.
     ///
     /// # Errors
@@ -251,6 +283,7 @@ mod tests {
             version: "0.1.0".to_owned(),
             file: file.to_owned(),
             sha256: sha256.to_owned(),
+            components: Vec::new(),
         }
     }
 

@@ -11,7 +11,9 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use data_encoding::HEXLOWER;
-use object::read::{Object, ObjectSegment, ReadCache};
+use object::read::elf::ElfFile64;
+use object::read::{Object, ObjectSegment, ReadCache, ReadRef};
+use object::{Endianness, elf};
 use sha2::{Digest, Sha256};
 
 use super::library::{refused, unloaded};
@@ -171,13 +173,16 @@ fn sealed(mut file: File) -> io::Result<(File, String)> {
     Ok((copy.and_then(seal).unwrap_or(file), sha256))
 }
 
+/// Name of the memory that a sealed copy is in.
+pub(crate) const COPY: &str = "glucopipe-plugin";
+
 /// Memory for a copy; not every system has some that can be sealed.
 fn room() -> Option<File> {
     #[cfg(target_os = "linux")]
     {
         use rustix::fs::{MemfdFlags, memfd_create};
         let flags = MemfdFlags::CLOEXEC | MemfdFlags::ALLOW_SEALING;
-        memfd_create("glucopipe-plugin", flags).ok().map(File::from)
+        memfd_create(COPY, flags).ok().map(File::from)
     }
     #[cfg(not(target_os = "linux"))]
     None
@@ -205,11 +210,35 @@ fn check_whole(file: &File) -> Result<(), String> {
         let (start, size) = segment.file_range();
         start.checked_add(size).is_some_and(|end| end <= len)
     });
-    if whole {
-        Ok(())
-    } else {
-        Err("it is cut off: its headers promise more than the file holds".into())
+    if !whole {
+        return Err("it is cut off: its headers promise more than the file holds".into());
     }
+    match &parsed {
+        object::File::Elf64(parsed) => check_alone(parsed),
+        _ => Ok(()),
+    }
+}
+
+/// Checks that it brings no other libraries but those of the system: nobody would check them.
+fn check_alone<'d, R: ReadRef<'d>>(file: &ElfFile64<'d, Endianness, R>) -> Result<(), String> {
+    let broken = |error: object::Error| format!("it is no library: {error}");
+    let table = file.elf_dynamic_table().map_err(broken)?;
+    for entry in table.iter() {
+        let brings = match entry.tag {
+            elf::DT_RPATH | elf::DT_RUNPATH => true,
+            elf::DT_NEEDED => table.string(entry).map_err(broken)?.contains(&b'/'),
+            elf::DT_AUDIT | elf::DT_DEPAUDIT | elf::DT_FILTER | elf::DT_AUXILIARY => true,
+            _ => false,
+        };
+        if brings {
+            let path = table.string(entry).map_err(broken)?;
+            let path = String::from_utf8_lossy(path);
+            return Err(format!(
+                "it brings libraries from `{path}`, which nobody checks: link them statically"
+            ));
+        }
+    }
+    Ok(())
 }
 
 #[cfg(unix)]

@@ -90,7 +90,7 @@ pub fn stuck(component: &Component, node: &str) -> Problem {
 /// The run was stopped.
 pub fn interrupted(node: &str) -> Problem {
     Problem::error(Code::INTERRUPTED, format!("interrupted at `{node}`"))
-        .kept("no half file was written, and the meter was left in order")
+        .kept("no half file was written")
 }
 
 /// A driver failed: nothing usable was read.
@@ -107,7 +107,10 @@ pub fn driver_failed(
     }
     let code = match (error.status, op.cancel().reason()) {
         (Status::Cancelled, Some(Reason::Deadline)) => Code::TIMEOUT,
-        (Status::Cancelled, _) => return interrupted(node),
+        (Status::Cancelled, _) => {
+            let kept = "no half file was written, and the meter was left in order";
+            return interrupted(node).kept(kept);
+        }
         (Status::Internal, _) => return broken(component, &error.message),
         (Status::Timeout, _) => Code::TIMEOUT,
         (Status::Access, _) if op.was_busy() => Code::DEVICE_BUSY,

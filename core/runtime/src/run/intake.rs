@@ -18,6 +18,8 @@ use crate::host::tidied;
 
 /// Most records one read may give: far beyond any meter, and still little memory.
 pub const RECORD_LIMIT: usize = 1_000_000;
+/// Most bytes of a read, which is held in memory.
+const BYTES_LIMIT: usize = 1 << 30;
 
 /// Earliest and latest local time a row may have: the years 1900 to 2200.
 const LOCAL_TIME_US: std::ops::Range<i64> = -2_208_988_800_000_000..7_258_118_400_000_000;
@@ -45,6 +47,7 @@ pub struct Intake {
     origin: Origin,
     batches: Vec<RecordBatch>,
     rows: u64,
+    bytes: usize,
     keys: HashSet<String>,
     set_aside: Vec<SetAside>,
     annotations: BTreeMap<String, u64>,
@@ -132,6 +135,7 @@ impl Intake {
             origin,
             batches: Vec::new(),
             rows: 0,
+            bytes: 0,
             keys: HashSet::new(),
             set_aside: Vec::new(),
             annotations: BTreeMap::new(),
@@ -156,10 +160,17 @@ impl Intake {
         if usize::try_from(self.rows).map_or(true, |rows| rows > RECORD_LIMIT) {
             return Err(too_many());
         }
+        self.bytes = self.bytes.saturating_add(batch.get_array_memory_size());
+        if self.bytes > BYTES_LIMIT {
+            return Err("it gives more bytes than any meter has".into());
+        }
         let rows = Rows::of(batch)?;
         let mut keep = Vec::with_capacity(batch.num_rows());
         for row in 0..batch.num_rows() {
             let verdict = rows.check(row).and_then(|()| {
+                if rows.is_converted(row) {
+                    return Err("its unit is not the one that was sent".into());
+                }
                 let key = rows.record_key.get(row).unwrap_or_default();
                 if self.keys.insert(key.to_owned()) {
                     Ok(())
@@ -295,6 +306,7 @@ struct Rows<'a> {
     words: Vec<(&'static Column, Texts)>,
     kind: Texts,
     unit: Texts,
+    raw_unit: Texts,
     range: Texts,
     record_key: Texts,
     raw: Option<BinaryArray>,
@@ -320,6 +332,7 @@ impl<'a> Rows<'a> {
             words: closed,
             kind: texts("kind")?,
             unit: texts("unit")?,
+            raw_unit: texts("raw_unit")?,
             range: texts("range")?,
             record_key: texts("record_key")?,
             raw: batch
@@ -330,6 +343,12 @@ impl<'a> Rows<'a> {
                 .column_by_name(ANNOTATIONS.name)
                 .and_then(|array| Texts::from_array(array)),
         })
+    }
+
+    /// Whether a value of the one unit came with the other one: drivers convert nothing.
+    fn is_converted(&self, row: usize) -> bool {
+        let units = [&self.unit, &self.raw_unit].map(|texts| texts.get(row).unwrap_or_default());
+        matches!(units, ["mg/dL", "mmol/L"] | ["mmol/L", "mg/dL"])
     }
 
     /// What is wrong with a row; the reason holds no reading.

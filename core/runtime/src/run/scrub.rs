@@ -119,8 +119,9 @@ pub(crate) fn scrub_with(
                 "this is a bug in that driver: report it to its author, without the transcript",
             )
         })?;
+    // What was compared, and nothing that the driver wrote beside it.
     Ok(Scrubbed {
-        text,
+        text: made.to_text(),
         driver: component.versioned(),
         readings: after.readings(),
     })

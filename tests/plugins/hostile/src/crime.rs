@@ -3,6 +3,8 @@
 use std::hint::black_box;
 use std::process::Command;
 use std::ptr;
+use std::sync::atomic::{AtomicI32, Ordering};
+use std::time::{Duration, Instant};
 
 use glucopipe_sdk::schemars::JsonSchema;
 use glucopipe_sdk::serde::Deserialize;
@@ -42,6 +44,12 @@ pub(crate) enum Crime {
     Pry,
     /// Opens a connection.
     Phone,
+    /// Asks a program of this computer.
+    Knock,
+    /// Takes the host's memory for files away.
+    Cap,
+    /// Makes a file from another thread than its own.
+    Sneak,
 }
 
 /// 10 GB.
@@ -50,6 +58,35 @@ const HOARD: usize = 10 << 30;
 const LEAK: usize = 64 << 20;
 /// Descriptors that may be open.
 const DESCRIPTORS: std::ops::Range<i32> = 3..64;
+
+/// What became of [`Crime::Sneak`]: nothing yet, or the answer of the system.
+static SNEAKED: AtomicI32 = AtomicI32::new(i32::MIN);
+/// Threads of this process that are tried.
+const THREADS: std::ops::Range<i32> = 1..6;
+/// How long one of them may take.
+const SNEAKING: Duration = Duration::from_secs(2);
+
+/// A handler that makes a file.
+extern "C" fn sneak(_signal: i32) {
+    let mut path = *b"/tmp/.glucopipe-sneaked-0000000000\0";
+    let digits = path.iter_mut().rev().skip(1).take(10);
+    // SAFETY: the function asks for a number.
+    let mut number = unsafe { libc::getpid() }.unsigned_abs();
+    for digit in digits {
+        *digit = b'0' + u8::try_from(number % 10).unwrap_or(0);
+        number /= 10;
+    }
+    // SAFETY: the path ends in NUL, and what was opened is closed.
+    let opened = unsafe { libc::open(path.as_ptr().cast(), libc::O_CREAT | libc::O_WRONLY, 0o600) };
+    if opened >= 0 {
+        // SAFETY: as above.
+        unsafe {
+            libc::unlink(path.as_ptr().cast());
+            libc::close(opened);
+        }
+    }
+    SNEAKED.store(opened, Ordering::SeqCst);
+}
 
 /// A handler that hides a signal.
 extern "C" fn hide(_signal: i32) {}
@@ -101,6 +138,47 @@ impl Crime {
                 libc::close(descriptor);
             }),
             Self::Pry => drop(std::fs::read("/etc/passwd").map_err(|error| error.to_string())?),
+            Self::Knock => {
+                let socket = std::os::unix::net::UnixDatagram::unbound();
+                drop(socket.map_err(|error| error.to_string())?);
+            }
+            Self::Cap => {
+                let none = libc::rlimit {
+                    rlim_cur: 0,
+                    rlim_max: 0,
+                };
+                // SAFETY: the limit is there, and nothing is asked for.
+                let done = unsafe {
+                    libc::prlimit(
+                        libc::getppid(),
+                        libc::RLIMIT_FSIZE,
+                        &raw const none,
+                        ptr::null_mut(),
+                    )
+                };
+                if done != 0 {
+                    return Err(std::io::Error::last_os_error().to_string());
+                }
+            }
+            Self::Sneak => {
+                let handler = sneak as extern "C" fn(i32) as libc::sighandler_t;
+                // SAFETY: the handler calls what handlers may call.
+                let own = unsafe {
+                    libc::signal(libc::SIGUSR1, handler);
+                    libc::getpid()
+                };
+                for thread in THREADS {
+                    // SAFETY: the signal has a handler.
+                    unsafe { libc::syscall(libc::SYS_tgkill, own, own + thread, libc::SIGUSR1) };
+                }
+                let until = Instant::now() + SNEAKING;
+                while SNEAKED.load(Ordering::SeqCst) == i32::MIN && Instant::now() < until {
+                    std::thread::yield_now();
+                }
+                if SNEAKED.load(Ordering::SeqCst) < 0 {
+                    return Err("no file was made".to_owned());
+                }
+            }
             Self::Phone => drop(
                 std::net::TcpStream::connect("127.0.0.1:9").map_err(|error| error.to_string())?,
             ),

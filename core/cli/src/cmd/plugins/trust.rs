@@ -82,6 +82,7 @@ fn pin(context: &Context, mut pins: Pins, file: &Path, said: bool, as_json: bool
         version: found.version.clone(),
         file: name.to_string_lossy().into_owned(),
         sha256: found.vetted.sha256.clone().unwrap_or_default(),
+        components: components.iter().map(|one| one.named()).collect(),
     };
     if !pins.all().contains(&pin) {
         let before = pins.all().iter().find(|old| old.file == pin.file);

@@ -34,7 +34,7 @@ const HARMLESS: [&str; 4] = ["/dev/null", "/dev/zero", "/dev/random", "/dev/uran
 /// Folders of libraries that the user adds for the linker.
 const LIBRARY_PATH: &str = "LD_LIBRARY_PATH";
 
-/// Gives up what neither loading nor the plugin needs.
+/// Gives up what neither loading nor the plugin needs; threads that are started later have no more.
 pub(super) fn before_loading(rights: &Rights, library: &Path, wire: &Wire) {
     let miss = |what: &str, why: String| {
         wire.say(Remark::Log {
@@ -60,7 +60,7 @@ pub(super) fn before_loading(rights: &Rights, library: &Path, wire: &Wire) {
     }
 }
 
-/// Gives up what loading needed: whoever may reach no server needs no file of the system either.
+/// Gives up what loading needed, in this thread: whoever may reach no server needs no file of the system either.
 pub(super) fn after_loading(rights: &Rights) {
     if !rights.network {
         // What could not be given up was told before.

@@ -1,6 +1,7 @@
 //! The child's side: a small host for one object of one library.
 //!
-//! The first call loads the library under the rights it comes with. All calls run in the main thread; a
+//! The first call loads the library under the rights it comes with. What it does not need is given up before
+//! any other thread is there, because each thread has rights of its own. All calls run in the main thread; a
 //! second thread reads frames, a third one waits on the lifeline and ends the process with it.
 
 mod borrowed;
@@ -55,7 +56,7 @@ pub(super) fn serve() -> ExitCode {
         let library = handed::take(&frames, MOVED)?;
         Some((frames, lifeline, library))
     });
-    let Some((frames, lifeline, library)) = taken else {
+    let Some((mut frames, lifeline, library)) = taken else {
         let _ = writeln!(
             std::io::stderr(),
             "this command is for glucopipe itself, which loads plugins with it"
@@ -68,6 +69,16 @@ pub(super) fn serve() -> ExitCode {
         return ExitCode::FAILURE;
     };
     let wire = Arc::new(Wire::new(out));
+    limit();
+    let Ok((Order::Call(first), body)) = next_frame(&mut frames) else {
+        leave();
+    };
+    if let Call::Load { library, rights } = &first {
+        confine::before_loading(rights, library, &wire);
+    }
+    if orders.send((first, body)).is_err() {
+        leave();
+    }
     let (reader, flag) = (wire.clone(), cancel.clone());
     let spawned = [
         thread::Builder::new().spawn(move || read_frames(frames, &reader, &orders)),
@@ -76,7 +87,6 @@ pub(super) fn serve() -> ExitCode {
     if spawned.iter().any(Result::is_err) {
         return ExitCode::FAILURE;
     }
-    limit();
     Object::new(wire, cancel, calls, library).serve();
     ExitCode::SUCCESS
 }
@@ -101,23 +111,27 @@ fn limit() {
         current: Some(bytes),
         maximum: Some(bytes),
     };
+    // When memory runs out, it is this process that the system ends.
+    #[cfg(target_os = "linux")]
+    let _ = std::fs::write("/proc/self/oom_score_adj", "1000");
     // A limit that cannot be taken is a lower one that is there.
     let _ = setrlimit(Resource::As, none_above(MEMORY));
     // A dump of memory would be a file with readings in it.
     let _ = setrlimit(Resource::Core, none_above(0));
 }
 
+fn next_frame(frames: &mut UnixStream) -> Result<(Order, Vec<u8>), Error> {
+    let gone = |_| Error::new(Status::Io, "the host is gone");
+    let mut first = [0; LENGTH];
+    frames.read_exact(&mut first).map_err(gone)?;
+    let mut frame = vec![0; frame::length(first)?];
+    frames.read_exact(&mut frame).map_err(gone)?;
+    frame::unpack(frame)
+}
+
 /// Reads frames: calls for the main thread, answers for whoever asked.
 fn read_frames(mut frames: UnixStream, wire: &Wire, calls: &Sender<Ordered>) {
-    let mut next = || -> Result<(Order, Vec<u8>), Error> {
-        let gone = |_| Error::new(Status::Io, "the host is gone");
-        let mut first = [0; LENGTH];
-        frames.read_exact(&mut first).map_err(gone)?;
-        let mut frame = vec![0; frame::length(first)?];
-        frames.read_exact(&mut frame).map_err(gone)?;
-        frame::unpack(frame)
-    };
-    while let Ok((order, body)) = next() {
+    while let Ok((order, body)) = next_frame(&mut frames) {
         match order {
             Order::Call(call) => {
                 if calls.send((call, body)).is_err() {

@@ -90,7 +90,6 @@ impl Object {
     fn call(&mut self, call: Call, body: Vec<u8>) -> Returned {
         match call {
             Call::Load { library, rights } => {
-                confine::before_loading(&rights, &library, &self.wire);
                 let description = self.load(&library)?;
                 confine::after_loading(&rights);
                 value(&description)

@@ -113,6 +113,10 @@ const SLIPS: &[Slip] = &[
         "other records are set aside, or for other reasons",
     ),
     (
+        |made| made.report.set_aside[0].raw = "01".into(),
+        "record 3, which was set aside, came as the same bytes",
+    ),
+    (
         |made| made.read = None,
         "the readings are there in one of the two only",
     ),
