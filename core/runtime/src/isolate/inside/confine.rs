@@ -34,6 +34,9 @@ const HARMLESS: [&str; 4] = ["/dev/null", "/dev/zero", "/dev/random", "/dev/uran
 /// Folders of libraries that the user adds for the linker.
 const LIBRARY_PATH: &str = "LD_LIBRARY_PATH";
 
+/// Certificates of issuers that the user adds, a file and folders.
+const ISSUERS: [&str; 2] = ["SSL_CERT_FILE", "SSL_CERT_DIR"];
+
 /// Gives up what neither loading nor the plugin needs; threads that are started later have no more.
 pub(super) fn before_loading(rights: &Rights, library: &Path, wire: &Wire) {
     let miss = |what: &str, why: String| {
@@ -48,8 +51,11 @@ pub(super) fn before_loading(rights: &Rights, library: &Path, wire: &Wire) {
     }
     let mut readable: Vec<PathBuf> = SYSTEM.iter().map(PathBuf::from).collect();
     readable.extend(library.parent().map(Path::to_owned));
-    let added = std::env::var_os(LIBRARY_PATH).unwrap_or_default();
-    readable.extend(std::env::split_paths(&added).filter(|path| path.is_absolute()));
+    let issuers = if rights.network { &ISSUERS[..] } else { &[] };
+    for name in [&[LIBRARY_PATH][..], issuers].concat() {
+        let added = std::env::var_os(name).unwrap_or_default();
+        readable.extend(std::env::split_paths(&added).filter(|path| path.is_absolute()));
+    }
     match restrict(&readable, rights) {
         Ok(RulesetStatus::NotEnforced) => miss("files", "the kernel has no Landlock".to_owned()),
         Ok(_) => {}
