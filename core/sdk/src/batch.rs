@@ -264,6 +264,20 @@ impl Texts {
         self.len() == 0
     }
 
+    /// Bytes of the texts of all rows; one that rows share counts with each.
+    pub fn bytes(&self) -> usize {
+        match &self.keys {
+            None => {
+                let offsets = self.values.value_offsets();
+                let ends = offsets.first().zip(offsets.last());
+                ends.map_or(0, |(first, last)| last.abs_diff(*first) as usize)
+            }
+            Some(_) => (0..self.len())
+                .filter_map(|row| self.get(row))
+                .fold(0, |bytes, text| bytes.saturating_add(text.len())),
+        }
+    }
+
     /// The distinct texts and, per row, the index of its text: for work that is worth doing once per
     /// text. A plain column has one entry per row.
     pub fn parts(&self) -> (&StringArray, Option<&Int32Array>) {

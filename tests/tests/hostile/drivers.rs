@@ -99,6 +99,7 @@ cases! { fails:
     null_in_a_column = "null-column", Code::PLUGIN_BROKEN, "column `value` has nulls";
     null_in_a_dictionary = "null-in-dictionary", Code::PLUGIN_BROKEN, "column `raw_unit` has nulls";
     too_many_records = "too-many", Code::PLUGIN_BROKEN, "more than 1000000 records";
+    text_shared_by_many_rows = "shared-text", Code::PLUGIN_BROKEN, "more bytes";
     endless = "endless", Code::PLUGIN_BROKEN, "more than 1000000 records";
 
     stream_error = "stream-error", Code::DEVICE_IO, "the link broke";

@@ -75,6 +75,16 @@ cases! {
 }
 
 #[test]
+fn a_text_that_many_rows_share_is_not_multiplied() {
+    let bench = Bench::new();
+    let given = pipeline(&bench, "shared-text", "");
+    let ran = bench.run(&given.replace("mode = \"good\"", "mode = \"good\"\nreadings = 2000"));
+    let error = ran.report.transforms[0].error.as_ref();
+    expect(error, Code::PLUGIN_BROKEN, "more bytes");
+    assert_eq!(bench.workspace.read("spoilt.csv"), None, "{}", ran.text);
+}
+
+#[test]
 fn dropping_rows_is_allowed() {
     let bench = Bench::new();
     let ran = beside_a_good_one(&bench, "drops-rows", "");

@@ -7,6 +7,7 @@ mod operation;
 mod scrub;
 mod transform;
 mod transport;
+mod weight;
 
 pub use driver::{OpenDriver, ReadStream, tidied};
 pub use exporter::{Committed, OpenExporter, check_exporter, exporter_wants, preview_export};
@@ -15,3 +16,4 @@ pub(crate) use operation::{Shared, table_size};
 pub use scrub::scrub_transcript;
 pub use transform::OpenTransform;
 pub(crate) use transport::TRANSFER_LIMIT;
+pub(crate) use weight::Weight;

@@ -14,6 +14,7 @@ use serde_json::Value;
 
 use super::call::{config_text, lacks, named};
 use super::operation::Lent;
+use super::weight::Weight;
 use crate::cancel::Cancel;
 use crate::isolate::{Call, Child};
 use crate::plugin::Component;
@@ -125,7 +126,7 @@ fn take_all(
 ) -> Result<(SchemaRef, Vec<RecordBatch>), Error> {
     let schema = output.schema();
     check_types(&schema)?;
-    let (mut batches, mut rows) = (Vec::new(), 0);
+    let (mut batches, mut rows, mut weight) = (Vec::new(), 0, Weight::default());
     while let Some(batch) = output.next_batch()? {
         if cancel.is_set() {
             return Err(Error::cancelled());
@@ -140,6 +141,8 @@ fn take_all(
         if batches.len() > row_limit + EMPTY_LIMIT {
             return Err(Error::new(Status::Internal, "its stream does not end"));
         }
+        let weighed = weight.add(&batch);
+        weighed.map_err(|what| Error::new(Status::Internal, what))?;
         batches.push(batch);
     }
     Ok((schema, batches))

@@ -14,12 +14,10 @@ use glucopipe_sdk::driver::{DeviceInfo, SetAside};
 use glucopipe_sdk::schema::{self, ANNOTATIONS, COLUMNS, Column, Filler, Kind};
 
 use super::identity::reading_id;
-use crate::host::tidied;
+use crate::host::{Weight, tidied};
 
 /// Most records one read may give: far beyond any meter, and still little memory.
 pub const RECORD_LIMIT: usize = 1_000_000;
-/// Most bytes of a read, which is held in memory.
-const BYTES_LIMIT: usize = 1 << 30;
 
 /// Earliest and latest local time a row may have: the years 1900 to 2200.
 const LOCAL_TIME_US: std::ops::Range<i64> = -2_208_988_800_000_000..7_258_118_400_000_000;
@@ -47,7 +45,7 @@ pub struct Intake {
     origin: Origin,
     batches: Vec<RecordBatch>,
     rows: u64,
-    bytes: usize,
+    weight: Weight,
     keys: HashSet<String>,
     set_aside: Vec<SetAside>,
     annotations: BTreeMap<String, u64>,
@@ -135,7 +133,7 @@ impl Intake {
             origin,
             batches: Vec::new(),
             rows: 0,
-            bytes: 0,
+            weight: Weight::default(),
             keys: HashSet::new(),
             set_aside: Vec::new(),
             annotations: BTreeMap::new(),
@@ -160,10 +158,7 @@ impl Intake {
         if usize::try_from(self.rows).map_or(true, |rows| rows > RECORD_LIMIT) {
             return Err(too_many());
         }
-        self.bytes = self.bytes.saturating_add(batch.get_array_memory_size());
-        if self.bytes > BYTES_LIMIT {
-            return Err("it gives more bytes than any meter has".into());
-        }
+        self.weight.add(batch)?;
         let rows = Rows::of(batch)?;
         let mut keep = Vec::with_capacity(batch.num_rows());
         for row in 0..batch.num_rows() {

@@ -45,6 +45,7 @@ enum Mode {
     UnknownUnit,
     NullInDictionary,
     EndlessEmpty,
+    SharedText,
     Swallows,
     Keeps,
     Copies,
@@ -244,6 +245,7 @@ fn forge(config: &Config, mut input: Import) -> Result<Prepared> {
         Mode::UnknownUnit => edit::with_word(&batch, "unit", "stone"),
         Mode::NullInDictionary => edit::null_in_dictionary(&batch, "driver"),
         Mode::EndlessEmpty => batch.slice(0, 0),
+        Mode::SharedText => edit::with_shared_text(&batch, "notes"),
         _ => batch,
     };
     if config.mode == Mode::Keeps {

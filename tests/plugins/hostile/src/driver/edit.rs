@@ -111,3 +111,14 @@ pub(crate) fn null_in_dictionary(batch: &RecordBatch, name: &str) -> RecordBatch
         Arc::new(DictionaryArray::<Int32Type>::new(keys, words)),
     )
 }
+
+/// The batch with one long text that all rows share.
+pub(crate) fn with_shared_text(batch: &RecordBatch, name: &str) -> RecordBatch {
+    let text = Arc::new(StringArray::from(vec!["x".repeat(1 << 20)]));
+    let keys = Int32Array::from(vec![0; rows(batch)]);
+    with(
+        batch,
+        name,
+        Arc::new(DictionaryArray::<Int32Type>::new(keys, text)),
+    )
+}

@@ -77,6 +77,7 @@ pub(crate) enum Mode {
     TooMany,
     Endless,
     EndlessEmpty,
+    SharedText,
     // Streams and buffers.
     StreamError,
     StreamErrorSilent,

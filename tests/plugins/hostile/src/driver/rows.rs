@@ -16,8 +16,8 @@ use glucopipe_sdk::stream::{Batches, Import, export};
 
 use super::Mode;
 use super::edit::{
-    added, null_in_dictionary, rebuilt, repeated, rows, second, with, with_value, with_word,
-    without,
+    added, null_in_dictionary, rebuilt, repeated, rows, second, with, with_shared_text, with_value,
+    with_word, without,
 };
 use crate::laced::Prepared;
 
@@ -110,6 +110,7 @@ fn prepared(mode: Mode, batch: &RecordBatch) -> Prepared {
         Mode::TooMany => repeated(batch, 1_000_001),
         Mode::Endless => repeated(batch, 500_001),
         Mode::EndlessEmpty => batch.slice(0, 0),
+        Mode::SharedText => with_shared_text(&repeated(batch, 100_000), "record_key"),
         _ => RecordBatch::new_empty(Arc::new(Schema::empty())),
     };
     let mut prepared = Prepared::one(laced);
