@@ -68,9 +68,7 @@ pub fn import(path: &Path, device: Option<Address>) -> Result<Imported, Problem>
             Choice::None => {
                 failed("it has no HID reports in both directions, and no SCSI commands".into())
             }
-            Choice::Silent(address) => failed(format!(
-                "device {address} says nothing in it that a transcript can hold"
-            )),
+            Choice::Silent(address) => failed(silent(address)),
             Choice::Several => {
                 let title = format!("more than one device of `{shown}` may be the meter");
                 Problem::error(Code::DEVICE_CHOICE, title)
@@ -83,6 +81,9 @@ pub fn import(path: &Path, device: Option<Address>) -> Result<Imported, Problem>
     })?;
     file.rewind().map_err(read)?;
     let conversation = Conversation::of(&mut file, device, seen).map_err(unread)?;
+    if conversation.events.is_empty() {
+        return Err(failed(silent(device)));
+    }
     Ok(Imported {
         transcript: Transcript {
             link: if seen.is_hid() { "hid" } else { "scsi" }.to_owned(),
@@ -95,6 +96,10 @@ pub fn import(path: &Path, device: Option<Address>) -> Result<Imported, Problem>
         left_out: conversation.left_out,
         cut_off: survey.cut_off,
     })
+}
+
+fn silent(device: Address) -> String {
+    format!("device {device} says nothing in it that a transcript can hold")
 }
 
 /// Says what devices there are.

@@ -207,6 +207,16 @@ fn a_cut_packet_is_an_error_and_a_cut_file_is_not() {
 }
 
 #[test]
+fn a_capture_cut_in_the_first_command_is_refused() {
+    let mut capture = Capture::new(Head::Windows, true, false);
+    let mut said = commands();
+    said.events.truncate(3);
+    capture.converse(METER, &said);
+    let problem = imported(&capture.bytes[..capture.bytes.len() - 8], None).unwrap_err();
+    assert!(problem.causes[0].contains("says nothing"), "{problem:?}");
+}
+
+#[test]
 fn a_long_block_needs_more_room_and_an_endless_one_is_refused() {
     let mut capture = Capture::new(Head::Long, true, false);
     capture.transfer((9, 9), (BULK, 0x81), true, None, &vec![0; 300_000]);
