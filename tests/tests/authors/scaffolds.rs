@@ -26,7 +26,12 @@ fn begun(workspace: &Workspace, kind: &str, language: &str) -> (PathBuf, PathBuf
     // Other plugins may lie in the folder it was built in.
     let library = workspace.plugins().join(&library);
     fs::copy(built.join(library.file_name().expect("a name")), &library).expect("the library");
-    let mut arguments = vec!["plugins", "check", library.to_str().expect("UTF-8")];
+    let mut arguments = vec![
+        "plugins",
+        "check",
+        "--strict",
+        library.to_str().expect("UTF-8"),
+    ];
     if kind == "driver" {
         arguments.extend(["--device", "replay:session.transcript"]);
     }
