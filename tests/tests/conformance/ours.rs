@@ -77,6 +77,7 @@ fn nightscout() {
         &["--test", "file", "--test", "scan", "--test", "keys"],
     );
     assert_eq!(check.of("failed"), [""; 0], "{:#}", check.document);
+    assert_eq!(check.of("warn"), [""; 0], "{:#}", check.document);
     assert_eq!(check.of("skipped"), [""; 0]);
     assert_eq!(check.finished.code, 0);
 }
