@@ -444,7 +444,8 @@ typedef struct gp_component {
    * the host warns beforehand; "x-merges": "compact" one that merges the small files of what is at the key path,
    * when nothing is written and this key is true) and, for drivers, devices: array of {link ("hid" "scsi" "serial"
    * "file"), vendor, product (four hexadecimal digits), model, tested}, and lacks: object of texts that say to
-   * people why a member of the table is NULL, eg: {"erase": "no command that erases these meters is documented"}. */
+   * people why a member of the table is NULL, eg: {"erase": "no command that erases these meters is documented"},
+   * and as checksums, why damaged bytes of a meter cannot be told from good ones. */
   const char* about;
   const void* table; /* gp_driver, gp_exporter or gp_transform, by kind; static */
 } gp_component;

@@ -508,6 +508,9 @@ pub(crate) struct CheckPlugin {
     /// How long one test may take, as in 30s or 10m
     #[arg(long, value_name = "DURATION", value_parser = duration, default_value = "60s")]
     pub(crate) timeout: Duration,
+    /// Let a warning count as a failure
+    #[arg(long)]
+    pub(crate) strict: bool,
     /// Run the tests in this process, for a debugger: a plugin that crashes ends the check
     #[arg(long)]
     pub(crate) in_process: bool,

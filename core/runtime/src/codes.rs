@@ -159,7 +159,7 @@ codes! {
     PLUGIN_PANIC = 405, "a plugin crashed inside",
         "The crash was contained. A plugin in a process of its own may end that in any way, and the message says how; of one in the process of glucopipe, the object it happened in is not used again. This is a bug in the plugin.";
     PLUGIN_STUCK = 406, "a plugin did not stop when told to",
-        "A plugin must stop within 250 ms of being cancelled. It was abandoned, or its process killed; the meter may need to be plugged in again.";
+        "A plugin must stop within 250 ms of being cancelled. It was abandoned, or its process killed; the meter may need to be plugged in again. Where its time was over, the message names the key that says how long it may take: a larger `timeout_secs` helps one that is slow, and not one that hangs.";
     PLUGIN_SHADOWED = 407, "a plugin is hidden by another of the same id",
         "The first library in search order is used.";
     PLUGIN_MANIFEST = 408, "a plugin is not what its manifest says",

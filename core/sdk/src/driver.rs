@@ -31,7 +31,8 @@ pub trait Driver: 'static {
     const ERASES: bool = false;
     /// Whether [`Driver::scrub`] works.
     const SCRUBS: bool = false;
-    /// Why `get_clock`, `set_clock` or `erase` does not, for people: `("erase", "no command …")`.
+    /// Why `get_clock`, `set_clock` or `erase` does not, for people: `("erase", "no command …")`; and, as
+    /// `checksums`, why damaged bytes cannot be told from good ones.
     const LACKS: &'static [(&'static str, &'static str)] = &[];
 
     /// Keys of its own in `[sources.NAME]`; doc comments become the descriptions users see.

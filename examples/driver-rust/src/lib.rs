@@ -31,6 +31,7 @@ impl Driver for AccuChekMobile {
         ("get_clock", "a report is a file, not a meter"),
         ("set_clock", "a report is a file, not a meter"),
         ("erase", "a report is a file, not a meter"),
+        ("checksums", "a report is text alone"),
     ];
     type Config = NoConfig;
     type Session = File;

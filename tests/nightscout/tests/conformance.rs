@@ -30,6 +30,7 @@ fn the_exporter_passes_the_check() {
         let finished = workspace.run(&arguments);
         let document: Value = serde_json::from_str(&finished.stdout).expect("JSON");
         assert_eq!(finished.code, 0, "{document:#}\n{}", finished.stderr);
+        assert_eq!(document["warned"], 0, "{document:#}");
         assert!(!finished.stdout.contains(API_SECRET));
         let tests = document["tests"].as_array().expect("a list");
         let of = tests.iter().filter(|test| test["outcome"] == "skipped");

@@ -26,7 +26,12 @@ fn begun(workspace: &Workspace, kind: &str, language: &str) -> (PathBuf, PathBuf
     // Other plugins may lie in the folder it was built in.
     let library = workspace.plugins().join(&library);
     fs::copy(built.join(library.file_name().expect("a name")), &library).expect("the library");
-    let mut arguments = vec!["plugins", "check", library.to_str().expect("UTF-8")];
+    let mut arguments = vec![
+        "plugins",
+        "check",
+        "--strict",
+        library.to_str().expect("UTF-8"),
+    ];
     if kind == "driver" {
         arguments.extend(["--device", "replay:session.transcript"]);
     }
@@ -35,7 +40,7 @@ fn begun(workspace: &Workspace, kind: &str, language: &str) -> (PathBuf, PathBuf
     (folder, workspace.plugins())
 }
 
-/// Builds as the Makefile says; without `make`, by the one command in it.
+/// Tests and builds as the Makefile says; without `make`, by the one command in it.
 fn make(folder: &Path, library: &str) -> PathBuf {
     let made = Command::new("make").arg("--version").output();
     if made.is_err_and(|error| error.kind() == ErrorKind::NotFound) {
@@ -49,11 +54,14 @@ fn make(folder: &Path, library: &str) -> PathBuf {
                 .args([library, &source]),
         );
     } else {
-        succeed(
-            Command::new("make")
-                .current_dir(folder)
-                .arg("CFLAGS=-O1 -Werror"),
-        );
+        for targets in [&["test"][..], &[]] {
+            succeed(
+                Command::new("make")
+                    .current_dir(folder)
+                    .args(targets)
+                    .arg("CFLAGS=-O1 -Werror"),
+            );
+        }
     }
     folder.to_owned()
 }
@@ -78,7 +86,8 @@ fn manifest(workspace: &Workspace, folder: &Path, plugins: &Path) {
     let [library, needs @ ..] = words.as_slice() else {
         panic!("{readme}");
     };
-    let library = plugins.join(Path::new(library).file_name().expect("a name"));
+    let library = Path::new(library.trim_matches('"')).file_name();
+    let library = plugins.join(library.expect("a name"));
     let library = library.to_str().expect("a name in UTF-8");
     let written = workspace.run(&[&["plugins", "manifest", library], needs].concat());
     assert_eq!(written.code, 0, "{}", written.stderr);
@@ -140,6 +149,73 @@ scaffolds! {
     an_exporter_in_rust: exporter, "rust";
     a_transform_in_c: transform, "c";
     a_transform_in_rust: transform, "rust";
+}
+
+/// The tests of a plugin in C find a mistake in it.
+#[test]
+fn the_tests_in_c_can_fail() {
+    for (kind, from, to) in [
+        (
+            "driver",
+            "reading.value = mg_per_dl;",
+            "reading.value = seconds;",
+        ),
+        ("driver", "answer[*len - 1] != sum", "0"),
+        ("exporter", "microseconds / 1000000", "microseconds"),
+        ("transform", "rows[kept++] = row", "rows[kept++] = 0"),
+    ] {
+        let workspace = Workspace::new();
+        let begun = workspace.run(&["plugins", "new", kind, "meter", "--lang", "c"]);
+        assert_eq!(begun.code, 0, "{}", begun.stderr);
+        let source = workspace.path().join("meter/meter.c");
+        let text = fs::read_to_string(&source).expect("the source");
+        assert_eq!(text.matches(from).count(), 1, "{from}");
+        let tests = workspace.path().join("tests");
+        for (text, passes) in [(text.clone(), true), (text.replace(from, to), false)] {
+            fs::write(&source, text).expect("written");
+            succeed(
+                Command::new("cc")
+                    .current_dir(workspace.path().join("meter"))
+                    .args(["-std=c99", "-DNDEBUG", "meter_tests.c", "-o"])
+                    .arg(&tests),
+            );
+            let output = Command::new(&tests).output().expect("it runs");
+            assert_eq!(output.status.success(), passes, "{kind}: {from}");
+        }
+    }
+}
+
+/// What the README says can be typed as it stands, wherever Cargo builds.
+#[test]
+fn a_readme_follows_the_folder_that_cargo_builds_in() {
+    let workspace = Workspace::new();
+    let begun = workspace.run(&["plugins", "new", "driver", "two-meter", "--lang", "rust"]);
+    assert_eq!(begun.code, 0, "{}", begun.stderr);
+    let folder = fs::canonicalize(workspace.path().join("two-meter")).expect("a folder");
+    let readme = fs::read_to_string(folder.join("README.md")).expect("a README");
+    let commands = readme.lines().filter_map(|line| line.strip_prefix("$ "));
+    let commands: Vec<&str> = commands.collect();
+    // What is typed is shown, and nothing is done.
+    let shown =
+        "cargo() { :; }; mkdir() { :; }; cp() { echo \"$@\"; }; glucopipe() { echo \"$@\"; }\n";
+    let script = format!("{shown}{}", commands.join("\n"));
+    for (variable, built) in [
+        (None, "target/debug"),
+        (Some("else where"), "else where/debug"),
+    ] {
+        fs::create_dir_all(folder.join(built)).expect("a folder");
+        let mut shell = Command::new("sh");
+        shell.current_dir(&folder).args(["-eu", "-c", &script]);
+        shell.env_remove("CARGO_TARGET_DIR").env("HOME", &folder);
+        shell.envs(variable.map(|folder| ("CARGO_TARGET_DIR", folder)));
+        let output = shell.output().expect("a shell");
+        let said = String::from_utf8_lossy(&output.stdout).into_owned();
+        let built = folder.join(built).display().to_string();
+        assert_eq!(said.lines().count(), 4, "{said}{output:?}");
+        for line in said.lines() {
+            assert!(line.contains(&built), "{line}");
+        }
+    }
 }
 
 /// What cannot be begun, with the whole message; nothing is written.

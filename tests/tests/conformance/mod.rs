@@ -4,6 +4,7 @@ mod hostile;
 mod ours;
 mod rude;
 mod usage;
+mod warnings;
 
 use std::path::Path;
 

@@ -200,11 +200,16 @@ fn a_driver_that_is_deaf_to_its_deadline_is_abandoned() {
     let meeting = Meeting::new(bench.workspace.path(), "deaf");
     let more = format!("timeout_secs = 1\n{}", meeting.keys());
     let ran = beside_a_good_one(&bench, "deaf", &more);
-    expect(
-        ran.report.sources[0].error.as_ref(),
-        Code::PLUGIN_STUCK,
+    for words in [
         "`bad` was abandoned",
-    );
+        "longer than 1 s (`timeout_secs` of `bad`)",
+    ] {
+        expect(
+            ran.report.sources[0].error.as_ref(),
+            Code::PLUGIN_STUCK,
+            words,
+        );
+    }
     assert_eq!(ran.report.outcome, Outcome::Partial);
     meeting.let_go();
 }
@@ -229,6 +234,7 @@ fn a_driver_that_is_deaf_to_ctrl_c_is_abandoned() {
         Code::PLUGIN_STUCK,
         "`bad` was abandoned",
     );
+    assert!(!ran.text.contains("timeout_secs"), "{}", ran.text);
     assert_eq!(ran.report.outcome, Outcome::Interrupted);
     assert_eq!(bench.workspace.read("spoilt.csv").as_deref(), Some(BEFORE));
     meeting.let_go();

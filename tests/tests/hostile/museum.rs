@@ -55,6 +55,21 @@ fn a_driver_that_never_returns() {
     insta::assert_snapshot!("driver-spin", text);
 }
 
+/// What it gave before that is delivered, and the key that would have given it more time is named.
+#[test]
+fn a_driver_that_stops_giving_and_never_returns() {
+    let bench = Bench::new();
+    let more = "crime = \"spin\"\nreadings = 2000\nafter = 1500\ntimeout_secs = 5";
+    let text = [
+        bench.source("bad", "good", more),
+        bench.table("fine", "bad"),
+    ];
+    let finished = run(&bench, &text.concat(), &[]);
+    let rows = bench.workspace.read("fine.csv").expect("it is written");
+    assert_eq!(rows.lines().count(), 1 + 1024, "whole batches");
+    insta::assert_snapshot!("driver-spin-late", shown(&bench.workspace, &finished));
+}
+
 #[test]
 fn drivers_with_wild_arrow() {
     for mode in ["wild", "offsets-beyond"] {

@@ -2,8 +2,9 @@
  *
  * It works as it stands, with a made-up meter that session.transcript holds a conversation with: the report
  * {0} asks for the serial, {n} for record n, and the answer {0xff} says that there is none. A record is its
- * number, mg/dL in 2 bytes and the seconds since 1970 by the meter's clock in 4, the lowest byte first.
- * Replace decode, ask and the device in `component` by those of your meter; the rest stays much the same. */
+ * number, mg/dL in 2 bytes and the seconds since 1970 by the meter's clock in 4, the lowest byte first. Every
+ * answer ends in the sum of its bytes.
+ * Replace unwrap, decode, ask and the device in `component` by those of your meter; the rest stays much the same. */
 #include "glucopipe_arrow.h"
 
 #define REPORT_LIMIT 64
@@ -21,6 +22,17 @@ struct gp_session {
 };
 
 /* ---- the protocol: bytes, and nothing of the host ------------------------------------------------- */
+/* Takes the sum off an answer: NULL, or what is wrong with it. */
+static const char* unwrap(const uint8_t* answer, size_t* len) {
+  uint8_t sum = 0;
+  size_t i;
+  if (*len < 2) return "an answer without a sum";
+  for (i = 0; i < *len - 1; i++) sum = (uint8_t)(sum + answer[i]);
+  if (answer[*len - 1] != sum) return "an answer has a wrong sum";
+  --*len;
+  return NULL;
+}
+
 /* Adds the reading of a record; NULL, or why there is none. Reasons show nothing of the record. */
 static const char* decode(const uint8_t* record, size_t len, gph_readings* readings) {
   gph_reading reading = {0};
@@ -61,9 +73,11 @@ static gp_status ask(gp_session* s, const gp_op* op, uint8_t what, uint8_t* answ
 /* Says what meter it is, as JSON. */
 static gp_status identify(gp_session* s, const gp_op* op, gph_text* json, gp_error* error) {
   uint8_t answer[REPORT_LIMIT];
+  const char* wrong;
   size_t len;
   gp_status status = ask(s, op, 0, answer, &len, error);
   if (status != GP_OK) return status;
+  if ((wrong = unwrap(answer, &len)) != NULL) return gph_fail(error, GP_E_PROTOCOL, "%s", wrong);
   gph_puts(json, "{\"model\": \"example-name\", \"serial\": ");
   gph_quote(json, (const char*)answer, len);
   gph_puts(json, "}");
@@ -95,9 +109,10 @@ static gp_status read_all(gp_session* s, const gp_op* op, gph_readings* readings
       missing = status == GP_E_LOST ? "the meter was disconnected" : "the meter stopped answering";
       break;
     }
-    if (len == 1 && answer[0] == NO_MORE) break;
     op->progress(op, number, 0, "reading records");
-    wrong = decode(answer, len, readings);
+    wrong = unwrap(answer, &len);
+    if (!wrong && len == 1 && answer[0] == NO_MORE) break;
+    if (!wrong) wrong = decode(answer, len, readings);
     if (wrong) gph_set_aside(&s->report, (long)number, wrong, answer, len);
   }
   gph_report(&s->report, -1, missing);

@@ -1,8 +1,9 @@
 //! A glucopipe driver for the meter example-name.
 //!
 //! It works as it stands, with a made-up meter that `session.transcript` holds a conversation with: the report
-//! `[0]` asks for the serial, `[n]` for record n, and the answer `[0xff]` says that there is none. Replace
-//! [`decode`], [`Meter::ask`] and the device by those of your meter; the rest stays much the same.
+//! `[0]` asks for the serial, `[n]` for record n, and the answer `[0xff]` says that there is none. Every answer
+//! ends in the sum of its bytes. Replace [`unwrap`], [`decode`], [`Meter::ask`] and the device by those of your
+//! meter; the rest stays much the same.
 
 use glucopipe_sdk::chrono::DateTime;
 use glucopipe_sdk::component::{Device, NoConfig};
@@ -12,7 +13,7 @@ use glucopipe_sdk::reading::*;
 use glucopipe_sdk::{Error, Op, Result, Status};
 
 /// The answer to a record that is not there.
-const NO_MORE: [u8; 1] = [0xff];
+const NO_MORE: &[u8] = &[0xff];
 /// Number of the last record a meter can hold.
 const LAST_RECORD: u8 = 0xfe;
 /// Longest wait for one answer.
@@ -63,8 +64,10 @@ impl Meter {
 
 impl Session for Meter {
     fn info(&mut self, op: &Op) -> Result<DeviceInfo> {
-        let serial = String::from_utf8(self.ask(op, 0)?)
-            .map_err(|_| Error::new(Status::Protocol, "the serial is not text"))?;
+        let wrong = |reason| Error::new(Status::Protocol, reason);
+        let answer = self.ask(op, 0)?;
+        let serial = unwrap(&answer).map_err(wrong)?.to_vec();
+        let serial = String::from_utf8(serial).map_err(|_| wrong("the serial is not text"))?;
         Ok(DeviceInfo {
             serial,
             model: "example-name".into(),
@@ -99,16 +102,17 @@ impl Download for Records<'_> {
     fn next(&mut self, op: &Op) -> Result<Option<Reading>> {
         while self.number < LAST_RECORD {
             self.number += 1;
-            let record = self.meter.ask(op, self.number)?;
-            if record == NO_MORE {
+            let answer = self.meter.ask(op, self.number)?;
+            op.progress(self.number.into(), 0, "reading records");
+            let record = unwrap(&answer);
+            if record == Ok(NO_MORE) {
                 break;
             }
-            op.progress(self.number.into(), 0, "reading records");
-            match decode(&record) {
+            match record.and_then(decode) {
                 Ok(reading) => return Ok(Some(reading)),
                 // One bad record costs one record, and the report says so.
                 Err(reason) => {
-                    let aside = SetAside::new(self.number.into(), reason, &record);
+                    let aside = SetAside::new(self.number.into(), reason, &answer);
                     self.report.set_aside.push(aside);
                 }
             }
@@ -122,8 +126,18 @@ impl Download for Records<'_> {
     }
 }
 
-/// The protocol, and nothing of the host: bytes in, a reading out, or why there is none. Number, mg/dL in two
-/// bytes, and the seconds since 1970 by the meter's clock in four, the lowest byte first.
+/// The protocol, and nothing of the host. An answer without its sum, or what is wrong with it.
+fn unwrap(answer: &[u8]) -> std::result::Result<&[u8], &'static str> {
+    let (sum, rest) = answer.split_last().ok_or("an answer without a sum")?;
+    let expected = rest.iter().fold(0_u8, |sum, byte| sum.wrapping_add(*byte));
+    if rest.is_empty() || *sum != expected {
+        return Err("an answer has a wrong sum");
+    }
+    Ok(rest)
+}
+
+/// Bytes in, a reading out, or why there is none. Number, mg/dL in two bytes, and the seconds since 1970 by the
+/// meter's clock in four, the lowest byte first.
 fn decode(record: &[u8]) -> std::result::Result<Reading, &'static str> {
     let &[number, low, high, a, b, c, d] = record else {
         return Err("a record of another length");
@@ -160,17 +174,35 @@ mod tests {
 
     use super::*;
 
+    const RECORD: &[u8] = &[1, 93, 0, 0x40, 0x6e, 0x1d, 0x6a, 0x93];
+
+    #[test]
+    fn a_record_becomes_a_reading() {
+        let reading = unwrap(RECORD).and_then(decode).unwrap();
+        assert_eq!((reading.raw_value(), reading.raw_unit()), ("93", "mg/dL"));
+        assert_eq!(reading.local_time().to_string(), "2026-06-01 11:34:24");
+    }
+
+    #[test]
+    fn a_wrong_bit_anywhere_is_noticed() {
+        for bit in 0..RECORD.len() * 8 {
+            let mut damaged = RECORD.to_vec();
+            damaged[bit / 8] ^= 1 << (bit % 8);
+            assert!(unwrap(&damaged).is_err(), "bit {bit}");
+        }
+    }
+
     #[test]
     fn a_record_that_cannot_be_decoded_costs_itself() {
         let script = Script::new()
             .expect(&[0])
-            .reply(b"D-100")
+            .reply(b"D-100\x02")
             .expect(&[1])
-            .reply(&[1, 93, 0, 0x40, 0x6e, 0x1d, 0x6a])
+            .reply(RECORD)
             .expect(&[2])
-            .reply(&[2])
+            .reply(&[2, 2])
             .expect(&[3])
-            .reply(&NO_MORE);
+            .reply(&[0xff, 0xff]);
         let host = TestHost::new().with_link(Kind::Hid, script);
         let mut meter = host.open_driver::<Meters>(&json!({})).unwrap();
         let read = meter.read().unwrap();

@@ -30,6 +30,7 @@ pub(super) struct Bench<'a> {
     pub(super) dice: Dice,
     components: OnceCell<Vec<Arc<Component>>>,
     faults: RefCell<Vec<String>>,
+    warnings: RefCell<Vec<String>>,
     notes: RefCell<Vec<String>>,
     pub(super) listed: Vec<super::Named>,
 }
@@ -43,6 +44,7 @@ impl<'a> Bench<'a> {
             dice: Dice(request.seed),
             components: OnceCell::new(),
             faults: RefCell::default(),
+            warnings: RefCell::default(),
             notes: RefCell::default(),
             listed: Vec::new(),
         }
@@ -55,17 +57,23 @@ impl<'a> Bench<'a> {
             Err(Stop::Skip(reason)) => (Outcome::Skipped, Some(reason)),
             Err(Stop::Fail(reason)) => (Outcome::Failed, Some(reason)),
         };
-        let mut faults = self.faults.into_inner();
-        let outcome = if faults.is_empty() {
-            outcome
-        } else {
-            Outcome::Failed
+        let (mut faults, warnings) = (self.faults.into_inner(), self.warnings.into_inner());
+        let outcome = match outcome {
+            _ if !faults.is_empty() => Outcome::Failed,
+            Outcome::Passed if !warnings.is_empty() => Outcome::Warned,
+            outcome => outcome,
         };
         faults.extend(stopped);
+        let (mut reasons, mut notes) = (shortened(faults), shortened(self.notes.into_inner()));
+        if outcome == Outcome::Warned {
+            reasons = shortened(warnings);
+        } else {
+            notes.splice(..0, shortened(warnings));
+        }
         Verdict {
             outcome,
-            reasons: shortened(faults),
-            notes: shortened(self.notes.into_inner()),
+            reasons,
+            notes,
             components: self.listed,
         }
     }
@@ -73,6 +81,11 @@ impl<'a> Bench<'a> {
     /// Notes that the contract is broken; the test goes on.
     pub(super) fn fault(&self, text: impl Into<String>) {
         add(&self.faults, text.into());
+    }
+
+    /// Notes what breaks nothing, and its author should see.
+    pub(super) fn warn(&self, text: impl Into<String>) {
+        add(&self.warnings, text.into());
     }
 
     /// Notes what is good to know.

@@ -193,10 +193,7 @@ impl Check {
             (Some(status), Some(verdict)) if status.success() => verdict,
             (Some(status), Some(mut verdict)) => {
                 let how = ended(status);
-                verdict
-                    .reasons
-                    .push(format!("the process {how} after the test was over"));
-                verdict.outcome = Outcome::Failed;
+                verdict.fail(format!("the process {how} after the test was over"));
                 verdict
             }
             (Some(status), None) => {
@@ -204,13 +201,14 @@ impl Check {
             }
             (None, _) => {
                 let limit = self.limit.as_secs();
-                Verdict::failed(format!("it did not come back within {limit} s{doing}"))
+                Verdict::failed(format!(
+                    "it did not come back within {limit} s (`--timeout`){doing}"
+                ))
             }
         };
         if !stdout.taken.is_empty() {
-            verdict.outcome = Outcome::Failed;
             let len = stdout.taken.len();
-            verdict.reasons.push(format!(
+            verdict.fail(format!(
                 "it wrote {len} bytes to standard output, where the readings of other plugins go"
             ));
         }

@@ -197,11 +197,11 @@ pub(super) fn read(bench: &mut Bench<'_>) -> Tested {
         (false, _) if report.reasons.is_empty() => {
             bench.fault("the report says incomplete, and not why");
         }
-        (false, _) => bench.note(format!("the read was incomplete: {}", report.reasons.join("; "))),
+        (false, _) => bench.warn(format!("the read was incomplete: {}", report.reasons.join("; "))),
         (true, _) => {}
     }
     if rows == 0 {
-        bench.note("the meter holds no reading: little was tested");
+        bench.warn("the meter holds no reading: little was tested");
     }
     bench.complaints();
     Ok(())

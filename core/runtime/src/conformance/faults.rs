@@ -17,6 +17,12 @@ use crate::plugin::Component;
 /// Most exchanges at which one kind of trouble is tried.
 const PLACES: u64 = 160;
 
+/// What a driver whose protocol has no checksums says why, in `lacks`.
+const CHECKSUMS: &str = "checksums";
+/// What helps one that has them.
+const ADVICE: &str = "damaged answers were taken for good ones: compare the checksums of the protocol; \
+                      if it has none, say so in `lacks`, as `checksums`";
+
 /// What a link that fails ends in.
 const BY_LINK: &[Status] = &[Status::Io, Status::Timeout, Status::Protocol, Status::Lost];
 /// What damaged bytes may say besides: another device, or one that refuses.
@@ -33,39 +39,59 @@ const BY_BYTES: &[Status] = &[
 
 /// The device goes away.
 pub(super) fn lost(bench: &mut Bench<'_>) -> Tested {
-    everywhere(bench, "the device going away", BY_LINK, true, |_| {
+    everywhere(bench, "the device going away", BY_LINK, fault, |_| {
         Trouble::Lost
     })
 }
 
 /// The device says nothing any more.
 pub(super) fn silent(bench: &mut Bench<'_>) -> Tested {
-    everywhere(bench, "the device falling silent", BY_LINK, true, |_| {
+    everywhere(bench, "the device falling silent", BY_LINK, fault, |_| {
         Trouble::Silent
     })
 }
 
 /// One transfer fails.
 pub(super) fn broken(bench: &mut Bench<'_>) -> Tested {
-    everywhere(bench, "a transfer failing", BY_LINK, true, |_| {
+    everywhere(bench, "a transfer failing", BY_LINK, fault, |_| {
         Trouble::Error
     })
 }
 
-/// One answer has a wrong bit, or is cut off. A protocol without checksums cannot see the bit: that is a note.
+/// One answer has a wrong bit, or is cut off. Without checksums nobody can see that, so a driver that says it has
+/// none is believed.
 pub(super) fn damaged(bench: &mut Bench<'_>) -> Tested {
-    everywhere(bench, "a wrong bit", BY_BYTES, false, Trouble::Damaged)?;
-    everywhere(bench, "an answer cut off", BY_BYTES, false, |_| {
+    let component = bench.component()?;
+    let tell: Tell = match component.about.lacks.get(CHECKSUMS) {
+        Some(why) => {
+            bench.note(format!("it has no checksums: {why}"));
+            |bench, text| bench.note(text)
+        }
+        None => |bench, text| {
+            bench.warn(ADVICE);
+            bench.warn(text);
+        },
+    };
+    everywhere(bench, "a wrong bit", BY_BYTES, tell, Trouble::Damaged)?;
+    everywhere(bench, "an answer cut off", BY_BYTES, tell, |_| {
         Trouble::Short
     })
 }
+
+/// That it breaks the contract.
+fn fault(bench: &Bench<'_>, text: String) {
+    bench.fault(text);
+}
+
+/// Tells what a read under trouble gave that the meter does not hold.
+type Tell = fn(&Bench<'_>, String);
 
 /// Reads the meter again and again, with trouble at one exchange after the other.
 fn everywhere(
     bench: &mut Bench<'_>,
     what: &str,
     allowed: &[Status],
-    strict: bool,
+    tell: Tell,
     trouble: impl Fn(u64) -> Trouble,
 ) -> Tested {
     let component = bench.component()?;
@@ -92,7 +118,7 @@ fn everywhere(
                 "{when}: it gave {:?} ({}), expected one of {allowed:?}",
                 error.status, error.message
             )),
-            Ok(read) => judge(bench, &component, &when, &whole, &read, strict),
+            Ok(read) => judge(bench, &component, &when, &whole, &read, tell),
         }
     }
     Ok(())
@@ -104,28 +130,22 @@ fn judge(
     when: &str,
     whole: &Whole,
     read: &Whole,
-    strict: bool,
+    tell: Tell,
 ) {
-    let tell = |text: String| {
-        if strict {
-            bench.fault(text);
-        } else {
-            bench.note(text);
-        }
-    };
     if !read.report.complete && read.report.reasons.is_empty() {
         bench.fault(format!("{when}: reported incomplete, and not why"));
     }
     let (has, expected) = (read.readings.num_rows(), whole.readings.num_rows());
     if strays(&read.readings, &whole.readings) {
-        tell(format!(
+        let text = format!(
             "{when}: `{}` gave readings that the meter does not hold",
             component.id
-        ));
+        );
+        tell(bench, text);
     } else if read.report.complete && has + read.report.set_aside.len() < expected {
-        tell(format!(
-            "{when}: it gave {has} of {expected} readings, and reported them complete"
-        ));
+        let text =
+            format!("{when}: it gave {has} of {expected} readings, and reported them complete");
+        tell(bench, text);
     }
 }
 

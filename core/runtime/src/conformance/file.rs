@@ -74,7 +74,7 @@ pub(super) fn entry(bench: &mut Bench<'_>) -> Tested {
         } else {
             String::new()
         };
-        bench.note(format!(
+        bench.warn(format!(
             "it exports besides: {}{more}; another library's symbol of that name would be taken instead: \
              build with -fvisibility=hidden",
             names.join(", ")
@@ -110,7 +110,7 @@ pub(super) fn undefined(bench: &mut Bench<'_>) -> Tested {
         }
     }
     if !others.is_empty() {
-        bench.note(format!(
+        bench.warn(format!(
             "it needs {}, which every user must have: link it statically",
             others.join(", ")
         ));

@@ -75,6 +75,9 @@ impl Named {
 pub enum Outcome {
     /// The contract is kept.
     Passed,
+    /// The contract is kept, and something was found that its author should see.
+    #[serde(rename = "warn")]
+    Warned,
     /// There was nothing to test, or nothing to test it with.
     Skipped,
     /// The contract is broken.
@@ -86,7 +89,7 @@ pub enum Outcome {
 pub struct Verdict {
     /// How it ended.
     pub outcome: Outcome,
-    /// What is wrong, or why it was skipped.
+    /// What is wrong, what its author should see, or why it was skipped.
     pub reasons: Vec<String>,
     /// What is not wrong and good to know.
     pub notes: Vec<String>,
@@ -103,6 +106,15 @@ impl Verdict {
             notes: Vec::new(),
             components: Vec::new(),
         }
+    }
+
+    /// Makes it a failure; what it said before is good to know then.
+    fn fail(&mut self, reason: impl Into<String>) {
+        if self.outcome != Outcome::Failed {
+            self.outcome = Outcome::Failed;
+            self.notes.splice(..0, std::mem::take(&mut self.reasons));
+        }
+        self.reasons.push(reason.into());
     }
 }
 

@@ -39,7 +39,7 @@ pub struct About {
     /// Devices a driver knows.
     #[serde(default)]
     pub devices: Vec<KnownDevice>,
-    /// Why a driver lacks a member of its table, by the member.
+    /// Why a driver lacks a member of its table, by the member; or `checksums`.
     #[serde(default)]
     pub lacks: BTreeMap<String, String>,
 }

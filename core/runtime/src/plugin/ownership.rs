@@ -17,9 +17,9 @@ pub(super) enum Doubt {
     Unopened(io::Error),
     /// It is no file.
     NoFile,
-    /// Somebody else could change it: the reason, and what helps if something does.
+    /// Somebody else could change it: the reasons, and what helps if something does.
     #[cfg(unix)]
-    Unsafe(String, Option<String>),
+    Unsafe(Vec<String>, Option<String>),
 }
 
 impl Doubt {
@@ -30,15 +30,21 @@ impl Doubt {
 
     /// Gives a problem the code and the reason.
     pub(super) fn tell(self, problem: Problem) -> Problem {
-        let of = |code, reason: String| Problem { code, ..problem }.cause(reason);
+        let of = |code| Problem { code, ..problem };
         match self {
-            Self::Unopened(error) => of(Code::PLUGIN_LOAD, format!("cannot open it: {error}")),
-            Self::NoFile => of(Code::PLUGIN_LOAD, "it is not a regular file".to_owned()),
+            Self::Unopened(error) => {
+                of(Code::PLUGIN_LOAD).cause(format!("cannot open it: {error}"))
+            }
+            Self::NoFile => of(Code::PLUGIN_LOAD).cause("it is not a regular file"),
             #[cfg(unix)]
-            Self::Unsafe(reason, hint) => Problem {
-                hint,
-                ..of(Code::PLUGIN_UNSAFE, reason).kept("nothing of it was run")
-            },
+            Self::Unsafe(reasons, hint) => {
+                let problem = Problem {
+                    hint,
+                    ..of(Code::PLUGIN_UNSAFE)
+                };
+                let problem = reasons.into_iter().fold(problem, Problem::cause);
+                problem.kept("nothing of it was run")
+            }
         }
     }
 }
@@ -116,25 +122,26 @@ mod unix {
             }
         }
 
-        /// Refuses an object that somebody else could change, with the command that ends that.
-        fn accepts(
+        /// That somebody else could change an object, with the command that ends that.
+        fn opening(
             &self,
             what: &str,
             path: &Path,
             owner: u32,
             group: u32,
             mode: u32,
-        ) -> Result<(), Doubt> {
-            let Some(reason) = self.distrusts(owner, group, mode) else {
-                return Ok(());
-            };
+        ) -> Option<Opening> {
+            let reason = self.distrusts(owner, group, mode)?;
             let command = if owner != 0 && owner != self.uid {
                 format!("sudo chown {}", self.uid)
             } else {
                 "chmod go-w".to_owned()
             };
-            let hint = format!("{command} {}", path.display());
-            Err(Doubt::Unsafe(format!("{what} {reason}"), Some(hint)))
+            Some(Opening {
+                reason: format!("{what} {reason}"),
+                command,
+                path: path.display().to_string(),
+            })
         }
 
         /// Why somebody else could change an object of this owner and mode.
@@ -164,21 +171,59 @@ mod unix {
         }
     }
 
+    /// A place at which somebody else could come in.
+    #[derive(PartialEq, Eq)]
+    struct Opening {
+        reason: String,
+        /// What closes it, before its path.
+        command: String,
+        path: String,
+    }
+
+    /// All places, with one line that closes them.
+    fn refused(places: Vec<Opening>) -> Doubt {
+        let mut commands: Vec<(String, String)> = Vec::new();
+        let mut reasons = Vec::new();
+        for Opening {
+            reason,
+            command,
+            path,
+        } in places
+        {
+            reasons.push(reason);
+            match commands.iter_mut().find(|known| known.0 == command) {
+                Some((_, line)) => *line = format!("{line} {path}"),
+                None => commands.push((command.clone(), format!("{command} {path}"))),
+            }
+        }
+        let lines: Vec<String> = commands.into_iter().map(|(_, line)| line).collect();
+        Doubt::Unsafe(reasons, Some(lines.join(" && ")))
+    }
+
     /// Most links on the way to a folder, as the system follows them.
     const LINKS: usize = 40;
 
     /// A doubt that nothing simple helps against.
     fn doubt(reason: String) -> Doubt {
-        Doubt::Unsafe(reason, None)
+        Doubt::Unsafe(vec![reason], None)
     }
 
     /// Checks a file that is open, and the way to it.
     pub(super) fn check(path: &Path, what: &str, opened: &Metadata) -> Result<(), Doubt> {
         let me = Me::current();
-        let folder = follow(&me, path.parent().unwrap_or(path))?;
+        let mut places = Vec::new();
+        let followed = follow(&me, path.parent().unwrap_or(path), &mut places);
+        let folder = match followed {
+            Err(doubt) if places.is_empty() => return Err(doubt),
+            Err(_) => return Err(refused(places)),
+            Ok(folder) => folder,
+        };
         let file = folder.join(path.file_name().unwrap_or_default());
         let owner = me.owner(&file, opened.uid());
-        me.accepts(what, path, owner, opened.gid(), opened.mode())?;
+        places.extend(me.opening(what, path, owner, opened.gid(), opened.mode()));
+        if !places.is_empty() {
+            return Err(refused(places));
+        }
         let there = look(&file)?;
         if (there.dev(), there.ino()) != (opened.dev(), opened.ino()) {
             return Err(doubt(format!("{what} was replaced meanwhile")));
@@ -187,8 +232,14 @@ mod unix {
     }
 
     /// Goes to a folder as the system does, link by link, and looks at each folder on the way: whoever can
-    /// write one can lead elsewhere, unless its sticky bit forbids to rename what is another's.
-    fn follow(me: &Me, folder: &Path) -> Result<PathBuf, Doubt> {
+    /// write one can lead elsewhere, unless its sticky bit forbids to rename what is another's. Such folders are
+    /// gathered, so that all of them can be told at once.
+    fn follow(me: &Me, folder: &Path, places: &mut Vec<Opening>) -> Result<PathBuf, Doubt> {
+        let mut pass = |at: &Path, on_the_way| {
+            let place = opening(me, at, &look(at)?, on_the_way);
+            places.extend(place.filter(|place| !places.contains(place)));
+            Ok(())
+        };
         let mut at = PathBuf::from("/");
         let mut ahead = steps(folder);
         let mut links = 0;
@@ -197,7 +248,7 @@ mod unix {
                 at.pop();
                 continue;
             }
-            trusted(me, &at, &look(&at)?, true)?;
+            pass(&at, true)?;
             let next = at.join(&step);
             let found = look(&next)?;
             if !found.is_symlink() {
@@ -219,7 +270,7 @@ mod unix {
             }
             ahead.extend(steps(&target));
         }
-        trusted(me, &at, &look(&at)?, false)?;
+        pass(&at, false)?;
         Ok(at)
     }
 
@@ -239,13 +290,13 @@ mod unix {
         doubt(format!("`{}` cannot be looked at: {error}", path.display()))
     }
 
-    /// Checks a folder; `on_the_way` to another one, its sticky bit counts.
-    fn trusted(me: &Me, path: &Path, found: &Metadata, on_the_way: bool) -> Result<(), Doubt> {
+    /// Looks at a folder; `on_the_way` to another one, its sticky bit counts.
+    fn opening(me: &Me, path: &Path, found: &Metadata, on_the_way: bool) -> Option<Opening> {
         let sticky = on_the_way && found.mode() & STICKY != 0;
         let writable = if sticky { GROUP_WRITE | OTHER_WRITE } else { 0 };
         let owner = me.owner(path, found.uid());
         let what = format!("its folder `{}`", path.display());
-        me.accepts(&what, path, owner, found.gid(), found.mode() & !writable)
+        me.opening(&what, path, owner, found.gid(), found.mode() & !writable)
     }
 
     /// The owner of whoever is not known here, if root is not.
@@ -362,7 +413,7 @@ mod tests {
     fn doubt(path: &Path) -> String {
         match open_unwritable(path, "the file") {
             Ok(_) => String::new(),
-            Err(Doubt::Unsafe(reason, _)) => reason,
+            Err(Doubt::Unsafe(reasons, _)) => reasons.join("; "),
             Err(doubt) => format!("{doubt:?}"),
         }
     }
@@ -376,6 +427,32 @@ mod tests {
             doubt(&path),
             "the file is writable by everybody (mode 0666)"
         );
+    }
+
+    /// With a umask of 002 the file and each folder of it are open; one message and one command are enough.
+    #[test]
+    fn all_places_are_told_at_once() {
+        let (home, path) = library();
+        let (above, folder) = (home.path().join("a"), home.path().join("a/b"));
+        for path in [&above, &folder, &path] {
+            set(path, 0o777);
+        }
+        let Err(Doubt::Unsafe(reasons, hint)) = open_unwritable(&path, "the file") else {
+            panic!("it is believed");
+        };
+        let is = "is writable by everybody (mode 0777)";
+        let expected = [
+            format!("its folder `{}` {is}", above.display()),
+            format!("its folder `{}` {is}", folder.display()),
+            format!("the file {is}"),
+        ];
+        assert_eq!(reasons, expected);
+        let all = [above, folder, path.clone()].map(|path| path.display().to_string());
+        assert_eq!(hint, Some(format!("chmod go-w {}", all.join(" "))));
+        for path in all {
+            set(Path::new(&path), 0o755);
+        }
+        assert_eq!(doubt(&path), "");
     }
 
     #[test]

@@ -67,22 +67,39 @@ pub(super) fn apply(
     Ok(outcome)
 }
 
-fn plugin_failed(component: &Component, error: &Error, cancel: &Cancel, node: &str) -> Problem {
+fn plugin_failed(
+    component: &Component,
+    error: &Error,
+    cancel: &Cancel,
+    limits: &Limits,
+    node: &str,
+) -> Problem {
+    let over = overdue(cancel, limits);
     match error.status {
         Status::Cancelled if cancel.reason() == Some(Reason::Interrupted) => {
             blame::interrupted(node)
         }
-        Status::Cancelled if cancel.is_set() => Problem::error(
-            Code::DATA_INVALID,
-            format!("transform `{node}` took too long"),
-        )
-        .kept("nothing was delivered through it"),
+        Status::Cancelled if cancel.is_set() => {
+            let title = format!("transform `{node}` took too long");
+            over.into_iter()
+                .fold(Problem::error(Code::DATA_INVALID, title), Problem::cause)
+                .kept("nothing was delivered through it")
+        }
         _ if blame::is_panic(error) => blame::broken(component, &error.message),
-        Status::Internal => blame::broken(component, &error.message),
+        Status::Internal => blame::broken_in_time(component, &error.message, over),
         _ => Problem::error(Code::DATA_INVALID, format!("transform `{node}` failed"))
             .cause(error.message.clone())
             .kept("nothing was delivered through it"),
     }
+}
+
+/// That a transform had taken all the time there is for one, which no key changes.
+fn overdue(cancel: &Cancel, limits: &Limits) -> Option<String> {
+    let over = cancel.reason() == Some(Reason::Deadline);
+    over.then(|| {
+        let limit = limits.transform.as_secs_f64();
+        format!("it took longer than {limit} s, which is all that a transform has for a read")
+    })
 }
 
 /// Applies a plugin in a thread of its own, so that one that does not stop can be abandoned.
@@ -100,9 +117,9 @@ fn apply_watched(
     let name = format!("transform {node}");
     match watch(&name, &cancel, limits.transform, limits.grace, work) {
         Ended::Returned(given) => {
-            given.map_err(|error| plugin_failed(component, &error, &cancel, node))
+            given.map_err(|error| plugin_failed(component, &error, &cancel, limits, node))
         }
-        Ended::Abandoned => Err(blame::stuck(component, node)),
+        Ended::Abandoned => Err(blame::stuck(component, node, overdue(&cancel, limits))),
         Ended::NotStarted(cause) => Err(blame::not_started(node, cause)),
     }
 }

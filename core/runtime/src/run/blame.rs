@@ -29,6 +29,11 @@ pub fn is_death(error: &Error) -> bool {
     isolate::has_died(&error.message)
 }
 
+/// Whether its process was ended because it did not stop.
+pub fn is_stuck(error: &Error) -> bool {
+    isolate::was_stuck(&error.message)
+}
+
 /// A crash of glucopipe itself while it served a node.
 pub fn bug(node: &str, error: &Error) -> Problem {
     Problem::error(
@@ -64,23 +69,34 @@ pub fn broken(component: &Component, what: &str) -> Problem {
         ))
 }
 
+/// The same of a plugin that was told to stop because its time was over, which is said too.
+pub fn broken_in_time(component: &Component, what: &str, over: Option<String>) -> Problem {
+    let problem = broken(component, what);
+    match over {
+        Some(over) if isolate::was_stuck(what) => problem.cause(over),
+        _ => problem,
+    }
+}
+
 /// The system gave no thread for a node.
 pub fn not_started(node: &str, cause: String) -> Problem {
     Problem::error(Code::INTERNAL, format!("`{node}` cannot be started")).cause(cause)
 }
 
-/// The plugin did not stop when told to.
-pub fn stuck(component: &Component, node: &str) -> Problem {
+/// The plugin did not stop when told to; `over` says which time was over, if that is why.
+pub fn stuck(component: &Component, node: &str, over: Option<String>) -> Problem {
     let title = format!(
         "{} plugin `{}` did not stop when told to",
         component.kind.word(),
         component.id
     );
-    Problem::error(Code::PLUGIN_STUCK, title)
+    let abandoned = Problem::error(Code::PLUGIN_STUCK, title)
         .at(Place::Named(component.library.path().display().to_string()))
         .cause(format!(
             "`{node}` was abandoned; a plugin must stop within 250 ms of being cancelled"
-        ))
+        ));
+    over.into_iter()
+        .fold(abandoned, Problem::cause)
         .hint(format!(
             "this is a bug in `{}`: report it to its author",
             component.library.name
@@ -105,13 +121,14 @@ pub fn driver_failed(
     if is_panic(error) {
         return broken(component, &error.message);
     }
+    let over = || overdue(op.cancel(), node, timeout_secs);
     let code = match (error.status, op.cancel().reason()) {
         (Status::Cancelled, Some(Reason::Deadline)) => Code::TIMEOUT,
         (Status::Cancelled, _) => {
             let kept = "no half file was written, and the meter was left in order";
             return interrupted(node).kept(kept);
         }
-        (Status::Internal, _) => return broken(component, &error.message),
+        (Status::Internal, _) => return broken_in_time(component, &error.message, over()),
         (Status::Timeout, _) => Code::TIMEOUT,
         (Status::Access, _) if op.was_busy() => Code::DEVICE_BUSY,
         (Status::Access, _) => Code::DEVICE_ACCESS,
@@ -142,7 +159,7 @@ pub fn driver_failed(
         _ => format!("the connection to {label} failed"),
     };
     let cause = if code == Code::TIMEOUT && error.status == Status::Cancelled {
-        format!("the read took longer than {timeout_secs} s (`timeout_secs` of `{node}`)")
+        read_too_long(node, timeout_secs)
     } else {
         error.message.clone()
     };
@@ -167,6 +184,17 @@ pub fn driver_failed(
     }
 }
 
+/// Why a read was given up.
+pub fn read_too_long(node: &str, timeout_secs: u64) -> String {
+    format!("the read took longer than {timeout_secs} s (`timeout_secs` of `{node}`)")
+}
+
+/// That the time of a node was over, if that is why it was told to stop.
+pub fn overdue(cancel: &Cancel, node: &str, timeout_secs: u64) -> Option<String> {
+    let over = cancel.reason() == Some(Reason::Deadline);
+    over.then(|| took_too_long(node, timeout_secs))
+}
+
 /// Why a delivery was given up.
 pub fn took_too_long(node: &str, timeout_secs: u64) -> String {
     format!("it took longer than {timeout_secs} s (`timeout_secs` of `{node}`)")
@@ -189,7 +217,10 @@ pub fn exporter_failed(
                 .cause(took_too_long(node, timeout_secs))
         }
         (Status::Cancelled, _) => return interrupted(node),
-        (Status::Internal, _) => return broken(component, &error.message),
+        (Status::Internal, _) => {
+            let over = overdue(cancel, node, timeout_secs);
+            return broken_in_time(component, &error.message, over);
+        }
         (Status::InvalidArgument, _) => return configuration_refused(component, error, node),
         (status, _) => {
             let title = format!("`{node}` could not deliver");

@@ -104,7 +104,7 @@ impl Conversation {
                 Failure::Known(problem) => *problem,
             }),
             Ended::Returned(Err(bug)) => Err(blame::bug(NODE, &bug)),
-            Ended::Abandoned => Err(blame::stuck(&self.job.component, NODE)),
+            Ended::Abandoned => Err(blame::stuck(&self.job.component, NODE, None)),
             Ended::NotStarted(cause) => Err(blame::not_started(NODE, cause)),
         }
     }

@@ -251,7 +251,9 @@ impl Engine<'_> {
                 let Some(running) = running else { continue };
                 if running.expire(now, &self.setup.cancel, self.limits.grace) {
                     running.done = true;
-                    let problem = blame::stuck(&running.job.component, &running.job.name);
+                    let job = &running.job;
+                    let over = blame::overdue(job.op.cancel(), &job.name, job.timeout_secs);
+                    let problem = blame::stuck(&job.component, &job.name, over);
                     reports[index] = Some(running.job.failed(problem).report);
                 }
             }
@@ -402,7 +404,9 @@ impl Engine<'_> {
             for (index, sink) in sinks.iter_mut().enumerate() {
                 if sink.expire(now, &self.setup.cancel, self.limits.grace) {
                     sink.done = true;
-                    let problem = blame::stuck(&sink.job.component, &sink.job.name);
+                    let job = &sink.job;
+                    let over = blame::overdue(job.op.cancel(), &job.name, job.timeout_secs);
+                    let problem = blame::stuck(&job.component, &job.name, over);
                     let mut report = sink.job.failed(problem);
                     self.settle(&needs[index], &mut report);
                     reports[index] = Some(report);

@@ -42,7 +42,10 @@ pub fn check_target(sink: &PlannedSink, setup: &RunSetup) -> Result<Vec<String>,
             let (component, timeout) = (&sink.component, sink.timeout_secs);
             blame::exporter_failed(component, &error, op.cancel(), &sink.name, timeout)
         }),
-        Ended::Abandoned => Err(blame::stuck(&sink.component, &sink.name)),
+        Ended::Abandoned => {
+            let over = blame::overdue(op.cancel(), &sink.name, sink.timeout_secs);
+            Err(blame::stuck(&sink.component, &sink.name, over))
+        }
         Ended::NotStarted(cause) => Err(blame::not_started(&sink.name, cause)),
     }
 }
@@ -62,7 +65,7 @@ pub fn tidy(
     let grace = Limits::default().grace;
     let done = match watch(&component.id, op.cancel(), A_DAY, grace, work) {
         Ended::Returned(done) => done.and_then(|committed| committed.report),
-        Ended::Abandoned => return Err(blame::stuck(component, &component.id)),
+        Ended::Abandoned => return Err(blame::stuck(component, &component.id, None)),
         Ended::NotStarted(cause) => return Err(blame::not_started(&component.id, cause)),
     };
     done.map_err(|error| {

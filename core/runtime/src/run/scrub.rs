@@ -149,7 +149,7 @@ fn run(
     let limit = Duration::from_secs(DEFAULT_TIMEOUT_SECS);
     match watch(NODE, op.cancel(), limit, Limits::default().grace, work) {
         Ended::Returned(text) => text.map_err(|error| failed(component, &error, &op, path)),
-        Ended::Abandoned => Err(blame::stuck(component, NODE)),
+        Ended::Abandoned => Err(blame::stuck(component, NODE, None)),
         Ended::NotStarted(cause) => Err(blame::not_started(NODE, cause)),
     }
 }

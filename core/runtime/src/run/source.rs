@@ -189,11 +189,8 @@ impl SourceJob {
             return Err(self.blame(&Error::cancelled()));
         }
         if cut && !ended_by.as_ref().is_some_and(blame::is_death) {
-            let limit = self.timeout_secs;
-            ended_by = Some(Error::new(
-                Status::Timeout,
-                format!("the read took longer than {limit} s (`timeout_secs`)"),
-            ));
+            let why = blame::read_too_long(&self.name, self.timeout_secs);
+            ended_by = Some(Error::new(Status::Timeout, why));
         }
         let taken = intake.finish().map_err(broken)?;
         Ok(Finished {
@@ -214,9 +211,17 @@ impl SourceJob {
             ended_by,
         } = read;
         let mut reasons = report.reasons;
-        reasons.extend(ended_by.map(|error| match blame::is_death(&error) {
-            true => format!("driver `{}` crashed: {}", self.component.id, error.message),
-            false => error.message,
+        if ended_by.as_ref().is_some_and(blame::is_stuck) {
+            let over = blame::overdue(self.op.cancel(), &self.name, self.timeout_secs);
+            reasons.extend(over);
+        }
+        reasons.extend(ended_by.map(|error| {
+            let did = match blame::is_stuck(&error) {
+                true => "did not stop",
+                false if blame::is_death(&error) => "crashed",
+                false => return error.message,
+            };
+            format!("driver `{}` {did}: {}", self.component.id, error.message)
         }));
         let mut set_aside = report.set_aside;
         set_aside.extend(taken.set_aside);

@@ -144,6 +144,7 @@ fn device(args: &CheckPlugin) -> Result<Option<String>, Problem> {
 fn word(outcome: Outcome) -> &'static str {
     match outcome {
         Outcome::Passed => "pass",
+        Outcome::Warned => "warn",
         Outcome::Skipped => "skip",
         Outcome::Failed => "FAIL",
     }
@@ -165,6 +166,10 @@ fn tell(context: &Context, checked: &Checked) {
         checked.test,
         subject(checked)
     );
+    let sign = match outcome {
+        Outcome::Failed | Outcome::Warned => "!",
+        Outcome::Passed | Outcome::Skipped => "-",
+    };
     let mut text = {
         text.truncate(text.trim_end().len());
         text + "\n"
@@ -172,7 +177,7 @@ fn tell(context: &Context, checked: &Checked) {
     for (sign, line) in verdict
         .reasons
         .iter()
-        .map(|line| (if outcome == Outcome::Failed { "!" } else { "-" }, line))
+        .map(|line| (sign, line))
         .chain(verdict.notes.iter().map(|line| ("-", line)))
     {
         text.push_str(&format!("      {sign} {}\n", escape(line)));
@@ -188,8 +193,9 @@ fn end(context: &Context, args: &CheckPlugin, all: &[Checked], as_json: bool) ->
             .filter(|checked| checked.verdict.outcome == outcome);
         of.count() as u64
     };
-    let (passed, skipped, failed) = (
+    let (passed, warned, skipped, failed) = (
         number(Outcome::Passed),
+        number(Outcome::Warned),
         number(Outcome::Skipped),
         number(Outcome::Failed),
     );
@@ -210,6 +216,7 @@ fn end(context: &Context, args: &CheckPlugin, all: &[Checked], as_json: bool) ->
             "file": args.file.display().to_string(),
             "seed": args.seed,
             "passed": passed,
+            "warned": warned,
             "skipped": skipped,
             "failed": failed,
             "tests": tests,
@@ -218,8 +225,12 @@ fn end(context: &Context, args: &CheckPlugin, all: &[Checked], as_json: bool) ->
         let seed = args.seed;
         let tests = count(all.len() as u64, "test");
         context.output.data(&format!(
-            "{tests}: {passed} passed, {skipped} skipped, {failed} failed (seed {seed})\n"
+            "{tests}: {passed} passed, {warned} warned, {skipped} skipped, {failed} failed (seed {seed})\n"
         ));
     }
-    if failed > 0 { Exit::Plugin } else { Exit::Done }
+    if failed > 0 || (args.strict && warned > 0) {
+        Exit::Plugin
+    } else {
+        Exit::Done
+    }
 }

@@ -42,6 +42,9 @@ const HEADERS: [(&str, &str); 4] = [
     header!("glucopipe_file.h"),
 ];
 
+/// The folder that Cargo builds in, by an absolute path, as `--plugin-dir` takes it.
+const BUILT: &str = "built=\"$(cd \"${CARGO_TARGET_DIR:-target}/debug\" && pwd)\"";
+
 /// Longest name: with what is put around it, it is a file name.
 const NAME_LIMIT: usize = 64;
 
@@ -128,30 +131,29 @@ impl Plan {
         )
     }
 
-    /// Where the library is built, below the folder.
-    fn out(&self) -> &'static str {
+    /// A file that lies where it was built, as a shell reads it.
+    fn built(&self, file: &str) -> String {
         match self.language {
-            Language::Rust => "target/debug",
-            Language::C => ".",
+            Language::Rust => format!("\"$built/{file}\""),
+            Language::C => format!("./{file}"),
         }
     }
 
     /// What the author does next.
-    fn steps(&self) -> [String; 3] {
-        let (build, below) = match self.language {
-            Language::Rust => ("cargo test && cargo build", "/target/debug"),
-            Language::C => ("make", ""),
+    fn steps(&self) -> Vec<String> {
+        let (build, folder) = match self.language {
+            Language::Rust => (&["cargo test && cargo build", BUILT][..], "$built"),
+            Language::C => (&["make test && make"][..], "$PWD"),
         };
         let device = match self.kind {
             NewKind::Driver => " --device replay:session.transcript",
             NewKind::Exporter | NewKind::Transform => "",
         };
-        let (out, library) = (self.out(), self.library());
-        [
-            build.to_owned(),
-            format!("glucopipe plugins check {out}/{library}{device}"),
-            format!("glucopipe --plugin-dir \"$PWD{below}\" run"),
-        ]
+        let library = self.built(&self.library());
+        let mut steps: Vec<String> = build.iter().map(|step| (*step).to_owned()).collect();
+        steps.push(format!("glucopipe plugins check {library}{device}"));
+        steps.push(format!("glucopipe --plugin-dir \"{folder}\" run"));
+        steps
     }
 
     /// What the author does when it is ready.
@@ -161,22 +163,40 @@ impl Plan {
             NewKind::Exporter => "files",
             NewKind::Transform => "nothing",
         };
-        let (out, library) = (self.out(), self.library());
-        format!("glucopipe plugins manifest {out}/{library} --needs {needs}")
+        let library = self.built(&self.library());
+        format!("glucopipe plugins manifest {library} --needs {needs}")
+    }
+
+    /// The library and its manifest.
+    fn shipped(&self) -> String {
+        let library = self.library();
+        let manifest = Path::new(&library).with_extension("glucopipe.toml");
+        let manifest = self.built(&manifest.display().to_string());
+        format!("{} {manifest}", self.built(&library))
     }
 
     /// A template with the names filled in.
     fn filled(&self, template: &str) -> String {
-        let [build, check, run] = self.steps();
+        let steps: Vec<String> = self
+            .steps()
+            .iter()
+            .map(|step| format!("$ {step}"))
+            .collect();
+        let built = match self.language {
+            Language::Rust => {
+                " `$built` is where Cargo builds; its configuration may say another folder."
+            }
+            Language::C => "",
+        };
         template
             .replace("example-name", &self.name)
             .replace("example_name", &self.identifier())
             .replace("EXAMPLE_LIBRARY", &self.library())
             .replace("EXAMPLE_KIND", self.kind())
-            .replace("EXAMPLE_BUILD", &build)
-            .replace("EXAMPLE_CHECK", &check)
-            .replace("EXAMPLE_RUN", &run)
+            .replace("EXAMPLE_STEPS", &steps.join("\n"))
+            .replace("EXAMPLE_BUILT", built)
             .replace("EXAMPLE_MANIFEST", &self.manifest())
+            .replace("EXAMPLE_FILES", &self.shipped())
             .replace("EXAMPLE_SDK", &self.sdk)
     }
 
@@ -203,12 +223,16 @@ impl Plan {
                 let library = self.library();
                 add(
                     ".gitignore",
-                    format!("/{library}\n/*.glucopipe.toml\n/out/\n"),
+                    format!("/{library}\n/tests\n/*.glucopipe.toml\n/out/\n"),
                 );
                 add("Makefile", self.filled(template!("c/Makefile")));
                 add(
                     &format!("{}.c", self.identifier()),
                     self.filled(self.source()),
+                );
+                add(
+                    &format!("{}_tests.c", self.identifier()),
+                    self.filled(self.tests()),
                 );
                 for (name, text) in HEADERS {
                     add(name, text.to_owned());
@@ -223,6 +247,15 @@ impl Plan {
             NewKind::Driver => template!("driver.toml"),
             NewKind::Exporter => template!("exporter.toml"),
             NewKind::Transform => template!("transform.toml"),
+        }
+    }
+
+    /// The tests in C; in Rust they lie in the source.
+    fn tests(&self) -> &'static str {
+        match self.kind {
+            NewKind::Driver => template!("c/driver_tests.c"),
+            NewKind::Exporter => template!("c/exporter_tests.c"),
+            NewKind::Transform => template!("c/transform_tests.c"),
         }
     }
 
