@@ -20,7 +20,7 @@ fn passes(library: &str, skipped: &[&str]) {
             &[part, &["--timeout", LIMIT]].concat(),
         );
         assert_eq!(check.of("failed"), [""; 0], "{:#}", check.document);
-        assert_eq!(check.of("warn"), [""; 0], "{:#}", check.document);
+        assert_eq!(check.of("warned"), [""; 0], "{:#}", check.document);
         assert_eq!(check.finished.code, 0, "{}", check.finished.stderr);
         assert!(check.of("passed").len() > 2, "{:#}", check.document);
         found.extend(check.of("skipped"));
@@ -77,7 +77,7 @@ fn nightscout() {
         &["--test", "file", "--test", "scan", "--test", "keys"],
     );
     assert_eq!(check.of("failed"), [""; 0], "{:#}", check.document);
-    assert_eq!(check.of("warn"), [""; 0], "{:#}", check.document);
+    assert_eq!(check.of("warned"), [""; 0], "{:#}", check.document);
     assert_eq!(check.of("skipped"), [""; 0]);
     assert_eq!(check.finished.code, 0);
 }

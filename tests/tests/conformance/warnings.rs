@@ -51,7 +51,7 @@ fn a_driver_that_believes_damaged_bytes() {
     let workspace = Workspace::new();
     let check = damaged(&workspace, &[BELIEVES], &[]);
     let reasons = check.reasons("driver.damaged", "driver");
-    assert!(reasons.starts_with("\"warn\""), "{reasons}");
+    assert!(reasons.starts_with("\"warned\""), "{reasons}");
     assert!(reasons.contains("compare the checksums"), "{reasons}");
     assert!(
         reasons.contains("`two-meter` gave readings that the meter does not hold"),
@@ -107,7 +107,7 @@ fn little_was_tested() {
     );
     assert_eq!(
         check.reasons("driver.read", "driver"),
-        "\"warn\" [\"the meter holds no reading: little was tested\"]"
+        "\"warned\" [\"the meter holds no reading: little was tested\"]"
     );
 }
 

@@ -76,7 +76,6 @@ pub enum Outcome {
     /// The contract is kept.
     Passed,
     /// The contract is kept, and something was found that its author should see.
-    #[serde(rename = "warn")]
     Warned,
     /// There was nothing to test, or nothing to test it with.
     Skipped,
