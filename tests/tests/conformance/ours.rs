@@ -106,3 +106,32 @@ fn a_recording_is_enough_to_check_a_driver() {
         );
     }
 }
+
+/// A driver that says something else than the recording is told what and where, by each test that fails of it.
+#[test]
+fn a_driver_is_told_where_it_left_the_recording() {
+    let workspace = Workspace::new();
+    let library = workspace.install("driver_contour");
+    let device = "virtual:contour-next-usb?records=3";
+    let recorded = workspace.run(&["dump", "--device", device, "--record", "whole"]);
+    assert_eq!(recorded.code, 0, "{}", recorded.stderr);
+    let whole = workspace.read("whole").expect("a transcript");
+    let (wake_up, other) = ("> 0000000158 00*59\n", "> 0000000159 00*59\n");
+    workspace.write("session.transcript", &whole.replacen(wake_up, other, 1));
+    let check = Check::run(
+        &workspace,
+        &library,
+        &[
+            "--device",
+            "replay:session.transcript",
+            "--test",
+            "driver.read",
+        ],
+    );
+    assert_eq!(check.of("failed"), ["driver.read contour"]);
+    let reasons = check.reasons("driver.read", "driver");
+    let sends =
+        "line 5: the driver sends `> 0000000158 00*11 …`, where `> 0000000159 00*11 …` is recorded";
+    assert!(reasons.contains(sends), "{reasons}");
+    assert!(reasons.contains("session.transcript"), "{reasons}");
+}

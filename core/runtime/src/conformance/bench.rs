@@ -31,6 +31,8 @@ pub(super) struct Bench<'a> {
     components: OnceCell<Vec<Arc<Component>>>,
     faults: RefCell<Vec<String>>,
     notes: RefCell<Vec<String>>,
+    /// The meter that was read last, if nobody disturbs it.
+    meter: RefCell<Option<Device>>,
     pub(super) listed: Vec<super::Named>,
 }
 
@@ -44,6 +46,7 @@ impl<'a> Bench<'a> {
             components: OnceCell::new(),
             faults: RefCell::default(),
             notes: RefCell::default(),
+            meter: RefCell::default(),
             listed: Vec::new(),
         }
     }
@@ -62,6 +65,10 @@ impl<'a> Bench<'a> {
             Outcome::Failed
         };
         faults.extend(stopped);
+        if outcome == Outcome::Failed {
+            let meter = self.meter.into_inner();
+            faults.extend(meter.and_then(|meter| meter.departure()));
+        }
         Verdict {
             outcome,
             reasons: shortened(faults),
@@ -149,16 +156,20 @@ impl<'a> Bench<'a> {
             }
             _ => selector,
         };
-        match Selector::parse(&audited).map_err(told)? {
-            Selector::Virtual(meter) => Ok(Device::of_virtual(&meter, &self.clock)),
+        let device = match Selector::parse(&audited).map_err(told)? {
+            Selector::Virtual(meter) => Device::of_virtual(&meter, &self.clock),
             Selector::Replay(path) => {
                 let transcript = read_transcript(&path).map_err(told)?;
-                Ok(Device::of_replay(&path, transcript, &self.clock))
+                Device::of_replay(&path, transcript, &self.clock)
             }
-            _ => skip(
-                "only virtual meters and recordings are checked: faults are no good for a real one",
-            ),
-        }
+            _ => {
+                return skip(
+                    "only virtual meters and recordings are checked: faults are no good for a real one",
+                );
+            }
+        };
+        self.meter.replace(Some(device.clone()));
+        Ok(device)
     }
 
     /// Where a virtual meter writes down what it objects to.
@@ -187,6 +198,9 @@ impl<'a> Bench<'a> {
     pub(super) fn tapped(&self, component: &Component, tap: &Tap) -> Result<Device, Stop> {
         let mut device = self.device(component)?;
         device.put_between(tap.between());
+        if tap.strikes() {
+            self.meter.take();
+        }
         Ok(device)
     }
 

@@ -204,6 +204,11 @@ impl Operation {
         self.tables().state.busy.load(Ordering::SeqCst)
     }
 
+    /// Where the driver left the recording that is its device, if it did and has not come back.
+    pub fn departure(&self) -> Option<String> {
+        self.tables().state.setup.device.as_ref()?.departure()
+    }
+
     /// Its time.
     pub fn time(&self) -> &OperationTime {
         &self.tables().state.time

@@ -96,11 +96,12 @@ fn check(state: &State, flags: u32) -> Result<(), Error> {
     }
 }
 
-fn context<'a>(state: &'a State, go_on: &'a dyn Fn() -> bool) -> LinkContext<'a> {
+fn context<'a>(state: &'a State, flags: u32, go_on: &'a dyn Fn() -> bool) -> LinkContext<'a> {
     LinkContext {
         time: &state.time,
         cancel: &state.setup.cancel,
         go_on,
+        closing: flags & abi::GP_IO_CLOSING != 0,
     }
 }
 
@@ -146,7 +147,7 @@ unsafe extern "C" fn open(
                 abi::GP_LINK_FILE => Kind::File,
                 _ => return Err(LinkError::Unsupported.into()),
             };
-            let link = device(state)?.open(kind, &context(state, &go_on));
+            let link = device(state)?.open(kind, &context(state, 0, &go_on));
             let busy = matches!(link, Err(LinkError::Busy));
             state.busy.fetch_or(busy, Ordering::SeqCst);
             let link = link?;
@@ -205,7 +206,7 @@ unsafe extern "C" fn read(
                 check(state, flags)?;
                 let left = until.saturating_sub(state.time.monotonic_ms());
                 let wait = u32::try_from(left).unwrap_or(u32::MAX).min(SLICE_MS);
-                match link.link.read(&context(state, &go_on), wait, buffer) {
+                match link.link.read(&context(state, flags, &go_on), wait, buffer) {
                     Ok(count) => {
                         state.exchanges.fetch_add(1, Ordering::Relaxed);
                         len.write(count as u64);
@@ -242,7 +243,7 @@ unsafe extern "C" fn write(
             let bytes = slice::from_raw_parts(bytes, usize::try_from(len).unwrap_or(0));
             state.exchanges.fetch_add(1, Ordering::Relaxed);
             let go_on = || state.may_go_on(flags);
-            Ok(link.link.write(&context(state, &go_on), bytes)?)
+            Ok(link.link.write(&context(state, flags, &go_on), bytes)?)
         })
     }
 }
@@ -285,7 +286,7 @@ unsafe extern "C" fn scsi(
             let timeout = command.timeout_ms.min(TIMEOUT_LIMIT_MS);
             state.exchanges.fetch_add(1, Ordering::Relaxed);
             let go_on = || state.may_go_on(flags);
-            let context = context(state, &go_on);
+            let context = context(state, flags, &go_on);
             let status = link.link.scsi(&context, timeout, cdb, data)?;
             let sense = status.sense.len().min(command.sense.len());
             command.status = status.status;
