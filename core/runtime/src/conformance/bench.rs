@@ -12,7 +12,7 @@ use super::{HOME, Outcome, Request, STEP, Stop, Tested, Verdict, fail, skip, wri
 use crate::cancel::Cancel;
 use crate::clock::Clock;
 use crate::device::{Device, Selector, read_transcript};
-use crate::host::{Operation, OperationSetup};
+use crate::host::{Logger, Operation, OperationSetup};
 use crate::plugin::{Component, ComponentKind, Vetted, load};
 use crate::transport::virtual_meter::VirtualMeter;
 
@@ -224,7 +224,7 @@ impl<'a> Bench<'a> {
             node: "check".to_owned(),
             cancel: cancel.clone(),
             clock: self.clock.clone(),
-            logger: Arc::new(|_| {}),
+            logger: Logger::silent(),
             progress: None,
             device,
         }
