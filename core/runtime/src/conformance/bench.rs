@@ -58,6 +58,7 @@ impl<'a> Bench<'a> {
             Err(Stop::Skip(reason)) => (Outcome::Skipped, Some(reason)),
             Err(Stop::Fail(reason)) => (Outcome::Failed, Some(reason)),
         };
+        let departure = self.departure();
         let mut faults = self.faults.into_inner();
         let outcome = if faults.is_empty() {
             outcome
@@ -66,8 +67,7 @@ impl<'a> Bench<'a> {
         };
         faults.extend(stopped);
         if outcome == Outcome::Failed {
-            let meter = self.meter.into_inner();
-            faults.extend(meter.and_then(|meter| meter.departure()));
+            faults.extend(departure);
         }
         Verdict {
             outcome,
@@ -192,6 +192,11 @@ impl<'a> Bench<'a> {
     pub(super) fn is_recording(&self) -> bool {
         let device = self.request.device.as_deref();
         device.is_some_and(|device| device.starts_with("replay:"))
+    }
+
+    /// Where the driver left the recording that it read last, if it did and nobody disturbed it.
+    pub(super) fn departure(&self) -> Option<String> {
+        self.meter.borrow().as_ref()?.departure()
     }
 
     /// The meter with a tap on its links.

@@ -197,7 +197,12 @@ pub(super) fn read(bench: &mut Bench<'_>) -> Tested {
         (false, _) if report.reasons.is_empty() => {
             bench.fault("the report says incomplete, and not why");
         }
-        (false, _) => bench.note(format!("the read was incomplete: {}", report.reasons.join("; "))),
+        (false, _) => {
+            bench.note(format!("the read was incomplete: {}", report.reasons.join("; ")));
+            if let Some(departure) = bench.departure() {
+                bench.note(departure);
+            }
+        }
         (true, _) => {}
     }
     if rows == 0 {

@@ -1,7 +1,7 @@
 //! Tells each call of a link to those who ask for every one: what was done and how much of it. The bytes are
 //! readings and serials, so they are not told; `--record` keeps them.
 
-use std::fmt::Write as _;
+use std::fmt::{Display, Write as _};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 
@@ -122,7 +122,7 @@ pub(super) fn opened<T>(kind: Kind, outcome: &Result<T, Error>) -> String {
 /// How a read ended.
 pub(super) fn read(outcome: &Result<usize, Error>) -> String {
     match outcome {
-        Ok(count) => format!("read {count} bytes"),
+        Ok(count) => format!("read {}", bytes(*count)),
         Err(error) => ended("read".to_owned(), Some(error)),
     }
 }
@@ -142,8 +142,8 @@ pub(super) fn command(cdb: &[u8], data: &ScsiData<'_>) -> String {
     let name = known.map_or_else(|| format!("command {code:02x}"), |(_, name)| (*name).into());
     match data {
         ScsiData::None => name,
-        ScsiData::From(bytes) => format!("{name}, up to {} bytes from the meter", bytes.len()),
-        ScsiData::To(bytes) => format!("{name}, {} bytes to the meter", bytes.len()),
+        ScsiData::From(room) => format!("{name}, up to {} from the meter", bytes(room.len())),
+        ScsiData::To(sent) => format!("{name}, {} to the meter", bytes(sent.len())),
     }
 }
 
@@ -154,12 +154,17 @@ pub(super) fn commanded(command: String, outcome: &Result<ScsiStatus, Error>) ->
     };
     let mut text = format!("{command}: status {}", done.status);
     if done.residue > 0 {
-        let _ = write!(text, ", {} bytes not moved", done.residue);
+        let _ = write!(text, ", {} not moved", bytes(done.residue));
     }
     if !done.sense.is_empty() {
-        let _ = write!(text, ", {} bytes of sense data", done.sense.len());
+        let _ = write!(text, ", {} of sense data", bytes(done.sense.len()));
     }
     text
+}
+
+fn bytes<N: Display + PartialEq + From<u8>>(count: N) -> String {
+    let noun = if count == N::from(1) { "byte" } else { "bytes" };
+    format!("{count} {noun}")
 }
 
 /// How a line was set.
@@ -249,7 +254,6 @@ mod tests {
 
     #[test]
     fn commands_are_told_by_name_and_length() {
-        let bytes = [0xaa; 300];
         let done = |status, residue, sense| {
             Ok(ScsiStatus {
                 status,
@@ -257,10 +261,11 @@ mod tests {
                 sense,
             })
         };
-        let write = command(&[0x2a, 1], &ScsiData::To(&bytes));
+        let write = command(&[0x2a, 1], &ScsiData::To(&[0xaa; 300]));
         let lost = Err(Error::new(Status::Lost, "the device was disconnected"));
         let mut room = [0; 36];
         let lines = [
+            read(&Ok(1)),
             commanded(
                 command(&[0x12, 0], &ScsiData::From(&mut room)),
                 &done(0, 0, vec![]),
@@ -274,6 +279,7 @@ mod tests {
         assert_eq!(
             lines,
             [
+                "read 1 byte",
                 "INQUIRY, up to 36 bytes from the meter: status 0",
                 "command c1: status 2, 4 bytes not moved, 18 bytes of sense data",
                 "WRITE(10), 300 bytes to the meter: the device was disconnected",
