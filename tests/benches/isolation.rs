@@ -13,7 +13,7 @@ use arrow::datatypes::SchemaRef;
 use glucopipe_runtime::cancel::Cancel;
 use glucopipe_runtime::clock::Clock;
 use glucopipe_runtime::config::Isolate;
-use glucopipe_runtime::host::{OpenDriver, OpenExporter, Operation, OperationSetup};
+use glucopipe_runtime::host::{Logger, OpenDriver, OpenExporter, Operation, OperationSetup};
 use glucopipe_runtime::isolate::Isolation;
 use glucopipe_runtime::plugin::{Component, ComponentKind, Registry, SearchPath};
 use glucopipe_sdk::stream::Batches;
@@ -67,7 +67,7 @@ fn operation() -> Arc<Operation> {
         node: "bench".to_owned(),
         cancel: Cancel::new(),
         clock: Clock::System,
-        logger: Arc::new(|_| {}),
+        logger: Logger::silent(),
         progress: None,
         device: None,
     }))

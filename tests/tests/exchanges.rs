@@ -81,3 +81,32 @@ fn exchanges_are_not_told_unasked() {
     let finished = workspace.run(&["dump", "--device", "virtual:verio-flex?records=3"]);
     assert_eq!((finished.code, finished.stderr.as_str()), (0, ""));
 }
+
+/// With `-vv` each call of a link is told by what it did and how much, whoever drives it, and no byte of it.
+#[test]
+fn calls_of_links_are_told_without_their_bytes() {
+    for device in ["contour-next-usb?records=2", "verio-flex?records=2"] {
+        let (name, _) = device.split_once('?').expect("a model");
+        let workspace = Workspace::new();
+        workspace.write(
+            "pipeline.toml",
+            &format!(
+                "[sources.meter]\ndevice = \"virtual:{device}\"\n\
+                 [sinks.sheet]\nexporter = \"csv\"\ninputs = [\"meter\"]\npath = \"sheet.csv\"\n"
+            ),
+        );
+        let calls = |isolate: &str| {
+            let isolate = format!("plugins.isolate={isolate}");
+            let finished = workspace.run(&["run", "-vv", "--full", "--set", &isolate]);
+            assert_eq!(finished.code, 0, "{device}: {}", finished.stderr);
+            let lines = finished.stderr.lines();
+            let told = lines.filter(|line| line.starts_with("trace: meter: "));
+            told.map(|line| format!("{line}\n")).collect::<String>()
+        };
+        let told = calls("none");
+        insta::assert_snapshot!(format!("calls-of-links-{name}"), told);
+        assert_eq!(told, calls("all"), "{device}");
+        let quieter = workspace.run(&["run", "-v", "--full"]);
+        assert!(!quieter.stderr.contains("trace: "), "{}", quieter.stderr);
+    }
+}

@@ -8,7 +8,7 @@ use glucopipe_tests::{Finished, Workspace};
 use serde_json::Value;
 
 use crate::expected::{Row, assert_rows, rows};
-use crate::support::contour_models;
+use crate::support::{contour_models, shown};
 use crate::table::csv;
 
 const VECTORS: &str = concat!(
@@ -230,4 +230,68 @@ fn a_broken_transcript_is_refused_with_its_line() {
     }
     let missing = workspace.run(&["info", "--device", "replay:nowhere"]);
     assert!(missing.stderr.contains("error[GP0207]") && missing.stderr.contains("nowhere"));
+}
+
+/// A recorded read in which something else was said to the meter than its driver says: once, in a line.
+fn off_the_record(device: &str, line: usize, said: &str, instead: &str) -> Workspace {
+    let workspace = Workspace::new();
+    let recorded = workspace.run(&["dump", "--device", device, "--record", "whole"]);
+    assert_eq!(recorded.code, 0, "{}", recorded.stderr);
+    let whole = workspace.read("whole").expect("a transcript");
+    let mut lines: Vec<String> = whole.lines().map(str::to_owned).collect();
+    assert!(lines[line - 1].starts_with(said), "{}", lines[line - 1]);
+    lines[line - 1] = lines[line - 1].replacen(said, instead, 1);
+    workspace.write("session", &format!("{}\n", lines.join("\n")));
+    workspace
+}
+
+const OTHER: &str = "replay:session";
+
+/// A driver that finds a silent meter because it says something else than was recorded is told what and where.
+#[test]
+fn a_driver_is_told_where_it_left_the_recording() {
+    let device = "virtual:contour-next-usb?records=3";
+    // The wake-up, which is tried in several ways.
+    let workspace = off_the_record(device, 5, "> 0000000158", "> 0000000159");
+    let info = workspace.run(&["info", "--device", OTHER]);
+    insta::assert_snapshot!("off-the-record-info", shown(&workspace, &info));
+
+    // The answer to a header, in the middle of the download.
+    let workspace = off_the_record(device, 12, "> 0000000106", "> 0000000107");
+    let dump = workspace.run(&["dump", "--device", OTHER]);
+    insta::assert_snapshot!("off-the-record-dump", shown(&workspace, &dump));
+    let text = format!(
+        "[sources.meter]\ndriver = \"contour\"\ndevice = \"{OTHER}\"\n\
+         [sinks.sheet]\nexporter = \"csv\"\ninputs = [\"meter\"]\npath = \"sheet.csv\"\n"
+    );
+    workspace.write("pipeline.toml", &text);
+    let here = workspace.run(&["run"]);
+    insta::assert_snapshot!("off-the-record-run", shown(&workspace, &here));
+    let apart = ["run", "--set", "plugins.isolate=all"];
+    assert_eq!(here.stderr, workspace.run(&apart).stderr);
+}
+
+/// Commands to a disk must be the recorded ones, and so must be their data.
+#[test]
+fn another_command_is_told() {
+    let device = "virtual:verio-flex?records=3";
+    for (line, said, instead) in [
+        (7, "c 28", "c a8"),
+        (17, "> 020a0003e602", "> 020a0003e603"),
+    ] {
+        let workspace = off_the_record(device, line, said, instead);
+        let dump = workspace.run(&["dump", "--device", OTHER]);
+        let name = format!("another-command-{line}");
+        insta::assert_snapshot!(name, shown(&workspace, &dump));
+    }
+}
+
+/// What was only tried on the way, as a wake-up that the recorded meter did not get, harms nothing.
+#[test]
+fn a_driver_that_comes_back_to_the_recording_is_told_nothing() {
+    let device = "virtual:contour-next-usb?records=3";
+    let workspace = off_the_record(device, 5, "> 0000000158", "> 0000000115");
+    let dump = workspace.run(&["dump", "--device", OTHER]);
+    assert_eq!((dump.code, dump.stderr.as_str()), (0, ""));
+    assert_eq!(csv(&dump.stdout).rows.len(), 3);
 }

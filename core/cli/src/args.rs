@@ -22,7 +22,7 @@ pub(crate) struct Args {
 /// What every command takes.
 #[derive(Debug, ClapArgs)]
 pub(crate) struct Global {
-    /// Say more; twice for every exchange
+    /// Say more; twice for every call of a link to a meter, without its bytes, which `--record` keeps
     #[arg(short, long, global = true, action = clap::ArgAction::Count)]
     pub(crate) verbose: u8,
     /// Say nothing but errors

@@ -2,7 +2,6 @@
 
 use std::ffi::OsString;
 use std::path::{Path, PathBuf};
-use std::sync::Arc;
 
 use chrono::{DateTime, Utc};
 use glucopipe_runtime::cancel::Cancel;
@@ -138,17 +137,15 @@ impl Context {
             _ => 5,
         };
         let output = self.output;
-        Arc::new(move |line: LogLine| {
-            if line.level <= most {
-                let word = match line.level {
-                    1 => "error",
-                    2 => "warning",
-                    3 => "info",
-                    4 => "debug",
-                    _ => "trace",
-                };
-                output.note(&format!("{word}: {}: {}", line.target, line.text));
-            }
+        Logger::new(most, move |line: LogLine| {
+            let word = match line.level {
+                1 => "error",
+                2 => "warning",
+                3 => "info",
+                4 => "debug",
+                _ => "trace",
+            };
+            output.note(&format!("{word}: {}: {}", line.target, line.text));
         })
     }
 }

@@ -146,7 +146,7 @@ codes! {
     SET_ASIDE = 303, "records were set aside",
         "A record that cannot be decoded is kept in the run report with its bytes and the reason; it never ends the download of the others.";
     TIMEOUT = 304, "the meter did not answer in time",
-        "Wake the meter up or plug it in again. The limit is `timeout_secs` of the source.";
+        "Wake the meter up or plug it in again. The limit is `timeout_secs` of the source. A recording answers what was said to the meter when it was made: the message names the line where the driver says something else.";
 
     PLUGIN_LOAD = 401, "a plugin cannot be loaded",
         "The message names the file and the reason.";

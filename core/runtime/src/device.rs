@@ -30,12 +30,12 @@ use crate::transport::hid::Hid;
 use crate::transport::hold::{Hold, PATIENCE};
 use crate::transport::link::{Link, LinkContext, LinkError};
 use crate::transport::record::Recorder;
-use crate::transport::replay::Replay;
+use crate::transport::replay::{Departure, Replay};
 use crate::transport::transcript::Transcript;
 use crate::transport::virtual_meter::VirtualMeter;
 
 /// Where a chosen device is reached.
-#[derive(Clone, Debug)]
+#[derive(Clone)]
 enum Target {
     Hid(String),
     /// With the node it was chosen by.
@@ -43,7 +43,15 @@ enum Target {
     File(PathBuf),
     Virtual(Box<VirtualMeter>),
     /// Each opening of the link gets the next session, and the first one behind the last.
-    Replay(Vec<Transcript>, Arc<AtomicUsize>),
+    Replay(Recording),
+}
+
+/// A recording, and how far a driver came with it.
+#[derive(Clone)]
+struct Recording {
+    sessions: Vec<Transcript>,
+    opened: Arc<AtomicUsize>,
+    departure: Departure,
 }
 
 /// A chosen device, ready to be opened by a driver.
@@ -90,8 +98,12 @@ impl Device {
     pub(crate) fn of_replay(path: &Path, transcript: Transcript, clock: &Clock) -> Self {
         let label = format!("recording `{}`", path.display());
         let usb = transcript.usb.clone();
-        let target = Target::Replay(transcript.sessions(), Arc::default());
-        Self::new(target, usb, None, label, clock)
+        let recording = Recording {
+            sessions: transcript.sessions(),
+            opened: Arc::default(),
+            departure: Departure::default(),
+        };
+        Self::new(Target::Replay(recording), usb, None, label, clock)
     }
 
     fn new(
@@ -143,10 +155,11 @@ impl Device {
             }
             Target::File(path) => Box::new(FileLink::open(path)?),
             Target::Virtual(meter) => meter.open(&self.clock),
-            Target::Replay(sessions, opened) => {
-                let next = opened.fetch_add(1, Ordering::SeqCst) % sessions.len().max(1);
-                let session = sessions.get(next).ok_or(LinkError::Lost)?;
-                Box::new(Replay::new(session.clone()))
+            Target::Replay(recording) => {
+                let opened = recording.opened.fetch_add(1, Ordering::SeqCst);
+                let next = opened % recording.sessions.len().max(1);
+                let session = recording.sessions.get(next).ok_or(LinkError::Lost)?;
+                Box::new(Replay::new(session.clone(), recording.departure.clone()))
             }
         };
         if link.kind() != kind {
@@ -188,6 +201,17 @@ impl Device {
         wanted.is_none_or(|wanted| *wanted == normalise_serial(serial))
     }
 
+    /// Where the driver left a recording, if it did and has not come back.
+    pub fn departure(&self) -> Option<String> {
+        match &self.target {
+            Target::Replay(recording) => {
+                let words = recording.departure.words()?;
+                Some(format!("{}, {words}", self.label))
+            }
+            _ => None,
+        }
+    }
+
     /// The name of a real device, which only one source may talk to.
     pub fn node(&self) -> Option<String> {
         match &self.target {
@@ -204,7 +228,7 @@ impl Device {
     pub fn transport(&self) -> &'static str {
         match &self.target {
             Target::Virtual(_) => "virtual",
-            Target::Replay(..) => "replay",
+            Target::Replay(_) => "replay",
             Target::File(_) => "file",
             Target::Hid(_) => "hid",
             Target::Scsi(..) => "scsi",
@@ -218,7 +242,10 @@ impl Device {
             Target::Scsi(_, node) => ("scsi", Some(node.clone())),
             Target::File(path) => ("file", Some(path.display().to_string())),
             Target::Virtual(meter) => (meter.link(), None),
-            Target::Replay(sessions, _) => (sessions.first().map_or("", |one| &one.link), None),
+            Target::Replay(recording) => {
+                let first = recording.sessions.first();
+                (first.map_or("", |session| &session.link), None)
+            }
         };
         let mut description = serde_json::Map::new();
         description.insert("link".into(), link.into());

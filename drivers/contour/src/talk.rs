@@ -126,10 +126,7 @@ impl<'s> Talk<'s> {
         let now = op.monotonic_ms();
         match got {
             Ok(len) => match hid::decode(body.get(..len).unwrap_or_default()) {
-                Ok(payload) => {
-                    op.log(Level::Trace, LOG, &format!("got {} bytes", payload.len()));
-                    self.machine.receive(payload, now);
-                }
+                Ok(payload) => self.machine.receive(payload, now),
                 Err(error) => {
                     op.log(Level::Debug, LOG, &error.to_string());
                     self.machine.bad_report(now);

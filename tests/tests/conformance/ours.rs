@@ -108,3 +108,33 @@ fn a_recording_is_enough_to_check_a_driver() {
         );
     }
 }
+
+/// A driver that says something else than the recording is told what and where.
+#[test]
+fn a_driver_is_told_where_it_left_the_recording() {
+    let workspace = Workspace::new();
+    let library = workspace.install("driver_contour");
+    let device = "virtual:contour-next-usb?records=3";
+    let recorded = workspace.run(&["dump", "--device", device, "--record", "whole"]);
+    assert_eq!(recorded.code, 0, "{}", recorded.stderr);
+    let whole = workspace.read("whole").expect("a transcript");
+    let check = |at: usize, other: &str| {
+        let mut lines: Vec<&str> = whole.lines().collect();
+        lines[at - 1] = other;
+        workspace.write("session.transcript", &format!("{}\n", lines.join("\n")));
+        let device = ["--device", "replay:session.transcript"];
+        let more = [&device[..], &["--test", "driver.read"]].concat();
+        let check = Check::run(&workspace, &library, &more);
+        (check.of("failed"), check.document.to_string())
+    };
+    // The wake-up: there is nothing to be read.
+    let (failed, document) = check(5, "> 0000000159 00*59");
+    assert_eq!(failed, ["driver.read contour"]);
+    let sends = "session.transcript`, line 5: the driver sends `> 0000000158 00*11 …`, where `> 0000000159 00*11 …` is recorded";
+    assert!(document.contains(sends), "{document}");
+    // The answer to a result: the read is incomplete, as the driver says.
+    let (failed, document) = check(22, "> 0000000107 00*59");
+    assert_eq!(failed, [""; 0], "{document}");
+    let sends = "session.transcript`, line 22: the driver sends `> 0000000106 00*11 …`, where `> 0000000107 00*11 …` is recorded";
+    assert!(document.contains(sends), "{document}");
+}

@@ -6,6 +6,7 @@ use glucopipe_runtime::cancel::Cancel;
 use glucopipe_runtime::clock::Clock;
 use glucopipe_runtime::config::{self, LoadRequest};
 use glucopipe_runtime::device::Finder;
+use glucopipe_runtime::host::Logger;
 use glucopipe_runtime::plugin::{Registry, SearchPath};
 use glucopipe_runtime::problem::{Code, Problem};
 use glucopipe_runtime::render::render;
@@ -111,7 +112,7 @@ impl Bench {
         let setup = RunSetup {
             cancel: self.cancel.clone(),
             clock: clock.clone(),
-            logger: std::sync::Arc::new(|_| {}),
+            logger: Logger::silent(),
             progress: None,
             recorder: None,
             dry_run: false,

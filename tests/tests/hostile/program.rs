@@ -136,7 +136,7 @@ fn info(mode: &str) -> Result<String, String> {
 
     use glucopipe_runtime::cancel::Cancel;
     use glucopipe_runtime::clock::Clock;
-    use glucopipe_runtime::host::{OpenDriver, Operation, OperationSetup};
+    use glucopipe_runtime::host::{Logger, OpenDriver, Operation, OperationSetup};
     use glucopipe_runtime::plugin::{ComponentKind, Registry, SearchPath};
 
     let bench = Bench::new();
@@ -147,7 +147,7 @@ fn info(mode: &str) -> Result<String, String> {
         node: "meter".to_owned(),
         cancel: Cancel::new(),
         clock: Clock::System,
-        logger: Arc::new(|_| {}),
+        logger: Logger::silent(),
         progress: None,
         device: None,
     });

@@ -12,7 +12,7 @@ use super::{HOME, Outcome, Request, STEP, Stop, Tested, Verdict, fail, skip, wri
 use crate::cancel::Cancel;
 use crate::clock::Clock;
 use crate::device::{Device, Selector, read_transcript};
-use crate::host::{Operation, OperationSetup};
+use crate::host::{Logger, Operation, OperationSetup};
 use crate::plugin::{Component, ComponentKind, Vetted, load};
 use crate::transport::virtual_meter::VirtualMeter;
 
@@ -32,6 +32,8 @@ pub(super) struct Bench<'a> {
     faults: RefCell<Vec<String>>,
     warnings: RefCell<Vec<String>>,
     notes: RefCell<Vec<String>>,
+    /// The meter that was read last, if nobody disturbs it.
+    meter: RefCell<Option<Device>>,
     pub(super) listed: Vec<super::Named>,
 }
 
@@ -46,6 +48,7 @@ impl<'a> Bench<'a> {
             faults: RefCell::default(),
             warnings: RefCell::default(),
             notes: RefCell::default(),
+            meter: RefCell::default(),
             listed: Vec::new(),
         }
     }
@@ -57,13 +60,19 @@ impl<'a> Bench<'a> {
             Err(Stop::Skip(reason)) => (Outcome::Skipped, Some(reason)),
             Err(Stop::Fail(reason)) => (Outcome::Failed, Some(reason)),
         };
-        let (mut faults, warnings) = (self.faults.into_inner(), self.warnings.into_inner());
+        let departure = self.departure();
+        let (mut faults, mut warnings) = (self.faults.into_inner(), self.warnings.into_inner());
         let outcome = match outcome {
             _ if !faults.is_empty() => Outcome::Failed,
             Outcome::Passed if !warnings.is_empty() => Outcome::Warned,
             outcome => outcome,
         };
         faults.extend(stopped);
+        match outcome {
+            Outcome::Failed => faults.extend(departure),
+            Outcome::Warned => warnings.extend(departure),
+            Outcome::Passed | Outcome::Skipped => {}
+        }
         let (mut reasons, mut notes) = (shortened(faults), shortened(self.notes.into_inner()));
         if outcome == Outcome::Warned {
             reasons = shortened(warnings);
@@ -162,16 +171,20 @@ impl<'a> Bench<'a> {
             }
             _ => selector,
         };
-        match Selector::parse(&audited).map_err(told)? {
-            Selector::Virtual(meter) => Ok(Device::of_virtual(&meter, &self.clock)),
+        let device = match Selector::parse(&audited).map_err(told)? {
+            Selector::Virtual(meter) => Device::of_virtual(&meter, &self.clock),
             Selector::Replay(path) => {
                 let transcript = read_transcript(&path).map_err(told)?;
-                Ok(Device::of_replay(&path, transcript, &self.clock))
+                Device::of_replay(&path, transcript, &self.clock)
             }
-            _ => skip(
-                "only virtual meters and recordings are checked: faults are no good for a real one",
-            ),
-        }
+            _ => {
+                return skip(
+                    "only virtual meters and recordings are checked: faults are no good for a real one",
+                );
+            }
+        };
+        self.meter.replace(Some(device.clone()));
+        Ok(device)
     }
 
     /// Where a virtual meter writes down what it objects to.
@@ -196,10 +209,18 @@ impl<'a> Bench<'a> {
         device.is_some_and(|device| device.starts_with("replay:"))
     }
 
+    /// Where the driver left the recording that it read last, if it did and nobody disturbed it.
+    fn departure(&self) -> Option<String> {
+        self.meter.borrow().as_ref()?.departure()
+    }
+
     /// The meter with a tap on its links.
     pub(super) fn tapped(&self, component: &Component, tap: &Tap) -> Result<Device, Stop> {
         let mut device = self.device(component)?;
         device.put_between(tap.between());
+        if tap.strikes() {
+            self.meter.take();
+        }
         Ok(device)
     }
 
@@ -223,7 +244,7 @@ impl<'a> Bench<'a> {
             node: "check".to_owned(),
             cancel: cancel.clone(),
             clock: self.clock.clone(),
-            logger: Arc::new(|_| {}),
+            logger: Logger::silent(),
             progress: None,
             device,
         }

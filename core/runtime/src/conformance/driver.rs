@@ -197,7 +197,9 @@ pub(super) fn read(bench: &mut Bench<'_>) -> Tested {
         (false, _) if report.reasons.is_empty() => {
             bench.fault("the report says incomplete, and not why");
         }
-        (false, _) => bench.warn(format!("the read was incomplete: {}", report.reasons.join("; "))),
+        (false, _) => {
+            bench.warn(format!("the read was incomplete: {}", report.reasons.join("; ")));
+        }
         (true, _) => {}
     }
     if rows == 0 {

@@ -62,6 +62,11 @@ impl Tap {
         }
     }
 
+    /// Whether an exchange goes wrong.
+    pub(super) fn strikes(&self) -> bool {
+        self.shared.at > 0
+    }
+
     /// Exchanges so far.
     pub(super) fn count(&self) -> u64 {
         self.shared.done.load(Ordering::SeqCst)

@@ -1,12 +1,11 @@
 //! Drivers that scrub: what comes out of a conversation is the same one of somebody else.
 
-use std::sync::Arc;
-
 use super::bench::Bench;
 use super::driver::read_all;
 use super::{Tested, fail, skip};
 use crate::cancel::Cancel;
 use crate::device::{Selector, read_transcript};
+use crate::host::Logger;
 use crate::run::engine::RunSetup;
 use crate::run::scrub::{can_scrub, scrub_with};
 use crate::transport::record::Recorder;
@@ -20,7 +19,7 @@ pub(super) fn scrub(bench: &mut Bench<'_>) -> Tested {
     let setup = RunSetup {
         cancel: Cancel::new(),
         clock: bench.clock.clone(),
-        logger: Arc::new(|_| {}),
+        logger: Logger::silent(),
         progress: None,
         recorder: None,
         dry_run: true,

@@ -3,6 +3,8 @@
 mod call;
 mod driver;
 mod exporter;
+mod link_trace;
+mod log;
 mod operation;
 mod scrub;
 mod transform;
@@ -11,7 +13,8 @@ mod weight;
 
 pub use driver::{OpenDriver, ReadStream, tidied};
 pub use exporter::{Committed, OpenExporter, check_exporter, exporter_wants, preview_export};
-pub use operation::{Lent, LogLine, Logger, Operation, OperationSetup, Progress, ProgressSink};
+pub use log::{LogLine, Logger};
+pub use operation::{Lent, Operation, OperationSetup, Progress, ProgressSink};
 pub(crate) use operation::{Shared, table_size};
 pub use scrub::scrub_transcript;
 pub use transform::OpenTransform;

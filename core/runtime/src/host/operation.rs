@@ -10,6 +10,8 @@ use glucopipe_abi as abi;
 use glucopipe_sdk::ffi::borrowed_text;
 use glucopipe_sdk::{Error, Status};
 
+use super::link_trace::LinkTrace;
+use super::log::{DEBUG, INFORMATION, LogLine, Logger, TRACE};
 use super::transport;
 use crate::cancel::Cancel;
 use crate::clock::{Clock, OperationTime};
@@ -17,27 +19,6 @@ use crate::device::Device;
 
 /// Longest log line or progress phrase taken from a plugin.
 const LINE_LIMIT: usize = 2000;
-
-/// Level of a line for people who ask for more.
-const INFORMATION: u8 = 3;
-/// Level of a line for authors.
-const DEBUG: u8 = 4;
-/// Level of what nobody needs to see.
-const TRACE: u8 = 5;
-
-/// A line a plugin or the host logged.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct LogLine {
-    /// 1 error, 2 warning, 3 information, 4 debugging, 5 every exchange.
-    pub level: u8,
-    /// What it is about.
-    pub target: String,
-    /// The line, without control characters.
-    pub text: String,
-}
-
-/// Where log lines go.
-pub type Logger = Arc<dyn Fn(LogLine) + Send + Sync>;
 
 /// How far an operation is.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -83,6 +64,8 @@ pub(super) struct State {
     pub(super) busy: AtomicBool,
     /// Exchanges over links, for the report.
     pub(super) exchanges: AtomicU64,
+    /// Tells each call of a link, if somebody wants to know.
+    pub(super) trace: Option<LinkTrace>,
 }
 
 /// Closing I/O that a driver is granted after a cancellation.
@@ -121,7 +104,7 @@ impl State {
     }
 
     fn tell(&self, level: u8, text: String) {
-        (self.setup.logger)(LogLine {
+        self.setup.logger.log(LogLine {
             level,
             target: self.setup.node.clone(),
             text,
@@ -150,6 +133,7 @@ impl Operation {
     pub fn start(setup: OperationSetup) -> Self {
         let time = OperationTime::start(setup.clock.clone());
         let state = State {
+            trace: LinkTrace::new(&setup.logger, &setup.node, &setup.clock, &time),
             setup,
             time,
             closing: AtomicBool::new(false),
@@ -202,6 +186,11 @@ impl Operation {
     /// Whether another program had the device.
     pub fn was_busy(&self) -> bool {
         self.tables().state.busy.load(Ordering::SeqCst)
+    }
+
+    /// Where the driver left the recording that is its device, if it did and has not come back.
+    pub fn departure(&self) -> Option<String> {
+        self.tables().state.setup.device.as_ref()?.departure()
     }
 
     /// Its time.
@@ -349,7 +338,7 @@ unsafe extern "C" fn log(
         } else {
             target
         };
-        (state.setup.logger)(LogLine {
+        state.setup.logger.log(LogLine {
             level,
             target,
             text,

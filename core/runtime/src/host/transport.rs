@@ -9,6 +9,7 @@ use glucopipe_sdk::ffi::{give_error, give_text, guard::guard};
 use glucopipe_sdk::link::{Kind, ScsiData};
 use glucopipe_sdk::{Error, Status};
 
+use super::link_trace::{self, LinkTrace};
 use super::operation::{Shared, State, state};
 use crate::cancel::Talk;
 use crate::transport::link::{BUSY, Link, LinkContext, LinkError};
@@ -36,6 +37,7 @@ pub(super) static TABLE: Shared<abi::gp_transport> = Shared(abi::gp_transport {
 /// The object behind `gp_link`.
 struct OpenLink {
     link: Box<dyn Link>,
+    trace: Option<LinkTrace>,
     /// Ends after the link.
     _talk: Talk,
 }
@@ -96,11 +98,12 @@ fn check(state: &State, flags: u32) -> Result<(), Error> {
     }
 }
 
-fn context<'a>(state: &'a State, go_on: &'a dyn Fn() -> bool) -> LinkContext<'a> {
+fn context<'a>(state: &'a State, flags: u32, go_on: &'a dyn Fn() -> bool) -> LinkContext<'a> {
     LinkContext {
         time: &state.time,
         cancel: &state.setup.cancel,
         go_on,
+        closing: flags & abi::GP_IO_CLOSING != 0,
     }
 }
 
@@ -146,10 +149,14 @@ unsafe extern "C" fn open(
                 abi::GP_LINK_FILE => Kind::File,
                 _ => return Err(LinkError::Unsupported.into()),
             };
-            let link = device(state)?.open(kind, &context(state, &go_on));
-            let busy = matches!(link, Err(LinkError::Busy));
-            state.busy.fetch_or(busy, Ordering::SeqCst);
-            let link = link?;
+            let call = || {
+                let link = device(state)?.open(kind, &context(state, 0, &go_on));
+                let busy = matches!(link, Err(LinkError::Busy));
+                state.busy.fetch_or(busy, Ordering::SeqCst);
+                Ok(link?)
+            };
+            let words = |outcome: &Result<_, _>| link_trace::opened(kind, outcome);
+            let link = LinkTrace::follow(state.trace.as_ref(), call, words)?;
             if let Some(route) = link.route() {
                 state.note(format!("the meter is reached by {route}"));
             }
@@ -161,6 +168,7 @@ unsafe extern "C" fn open(
             }
             let link = OpenLink {
                 link,
+                trace: state.trace.clone(),
                 _talk: state.setup.cancel.talk(),
             };
             out.write(Box::into_raw(Box::new(link)).cast());
@@ -174,7 +182,11 @@ unsafe extern "C" fn close(link: *mut abi::gp_link) {
         // SAFETY: came from `open` and is closed once.
         let link = unsafe { Box::from_raw(link.cast::<OpenLink>()) };
         let _ = guard(|| {
+            let trace = link.trace.clone();
             drop(link);
+            if let Some(trace) = trace {
+                trace.closed();
+            }
             Ok(())
         });
     }
@@ -201,20 +213,19 @@ unsafe extern "C" fn read(
             let buffer = slice::from_raw_parts_mut(buffer, cap);
             let until = state.time.monotonic_ms() + u64::from(timeout_ms.min(TIMEOUT_LIMIT_MS));
             let go_on = || state.may_go_on(flags);
-            loop {
+            let call = || loop {
                 check(state, flags)?;
                 let left = until.saturating_sub(state.time.monotonic_ms());
                 let wait = u32::try_from(left).unwrap_or(u32::MAX).min(SLICE_MS);
-                match link.link.read(&context(state, &go_on), wait, buffer) {
-                    Ok(count) => {
-                        state.exchanges.fetch_add(1, Ordering::Relaxed);
-                        len.write(count as u64);
-                        return Ok(());
-                    }
+                match link.link.read(&context(state, flags, &go_on), wait, buffer) {
                     Err(LinkError::Timeout) if left > u64::from(wait) => {}
-                    Err(failure) => return Err(failure.into()),
+                    outcome => return Ok(outcome?),
                 }
-            }
+            };
+            let count = LinkTrace::follow(state.trace.as_ref(), call, link_trace::read)?;
+            state.exchanges.fetch_add(1, Ordering::Relaxed);
+            len.write(count as u64);
+            Ok(())
         })
     }
 }
@@ -238,11 +249,15 @@ unsafe extern "C" fn write(
                     "no bytes were given, or too many",
                 ));
             }
-            check(state, flags)?;
             let bytes = slice::from_raw_parts(bytes, usize::try_from(len).unwrap_or(0));
-            state.exchanges.fetch_add(1, Ordering::Relaxed);
             let go_on = || state.may_go_on(flags);
-            Ok(link.link.write(&context(state, &go_on), bytes)?)
+            let call = || {
+                check(state, flags)?;
+                state.exchanges.fetch_add(1, Ordering::Relaxed);
+                Ok(link.link.write(&context(state, flags, &go_on), bytes)?)
+            };
+            let words = |outcome: &Result<_, _>| link_trace::write(bytes, outcome);
+            LinkTrace::follow(state.trace.as_ref(), call, words)
         })
     }
 }
@@ -258,7 +273,6 @@ unsafe extern "C" fn scsi(
     unsafe {
         serve(op, error, |state| {
             let link = opened(link)?;
-            check(state, flags)?;
             let invalid = |what| Error::new(Status::InvalidArgument, what);
             let command = command
                 .as_mut()
@@ -283,10 +297,18 @@ unsafe extern "C" fn scsi(
                 _ => ScsiData::None,
             };
             let timeout = command.timeout_ms.min(TIMEOUT_LIMIT_MS);
-            state.exchanges.fetch_add(1, Ordering::Relaxed);
             let go_on = || state.may_go_on(flags);
-            let context = context(state, &go_on);
-            let status = link.link.scsi(&context, timeout, cdb, data)?;
+            let context = context(state, flags, &go_on);
+            let trace = state.trace.as_ref();
+            let said = trace.map(|_| link_trace::command(cdb, &data));
+            let call = || {
+                check(state, flags)?;
+                state.exchanges.fetch_add(1, Ordering::Relaxed);
+                Ok(link.link.scsi(&context, timeout, cdb, data)?)
+            };
+            let words =
+                |outcome: &Result<_, _>| link_trace::commanded(said.unwrap_or_default(), outcome);
+            let status = LinkTrace::follow(trace, call, words)?;
             let sense = status.sense.len().min(command.sense.len());
             command.status = status.status;
             command.residue = status.residue;
@@ -309,10 +331,13 @@ unsafe extern "C" fn configure_serial(
     // SAFETY: the plugin hands its link and operation.
     unsafe {
         serve(op, error, |state| {
-            check(state, 0)?;
-            Ok(opened(link)?
-                .link
-                .configure_serial(baud, data_bits, parity, stop_bits)?)
+            let link = &mut opened(link)?.link;
+            let call = || {
+                check(state, 0)?;
+                Ok(link.configure_serial(baud, data_bits, parity, stop_bits)?)
+            };
+            let words = |outcome: &Result<_, _>| link_trace::configured(baud, outcome);
+            LinkTrace::follow(state.trace.as_ref(), call, words)
         })
     }
 }

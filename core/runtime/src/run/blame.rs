@@ -164,7 +164,7 @@ pub fn driver_failed(
         error.message.clone()
     };
     let problem = Problem::error(code, title).cause(cause);
-    match code {
+    let problem = match code {
         Code::PROTOCOL if error.status == Status::Precondition => {
             problem.kept("nothing was written")
         }
@@ -181,6 +181,17 @@ pub fn driver_failed(
             .kept("nothing was read or written")
             .hint("close the other program, or wait until it is done, then run again"),
         _ => problem.kept("nothing was read"),
+    };
+    off_the_record(problem, op)
+}
+
+/// Adds where the driver left the recording that it failed at, if it did.
+pub fn off_the_record(problem: Problem, op: &Operation) -> Problem {
+    match op.departure() {
+        Some(departure) => problem.cause(departure).hint(
+            "a recording answers what was said to the meter: let the driver say that, or record a meter anew",
+        ),
+        None => problem,
     }
 }
 

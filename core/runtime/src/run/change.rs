@@ -14,6 +14,7 @@ use glucopipe_sdk::batch::Texts;
 use glucopipe_sdk::driver::{DeviceInfo, Query};
 use glucopipe_sdk::{Error, Status};
 
+use super::blame;
 use super::conversation::{Conversation, Failure};
 use super::engine::RunSetup;
 use super::query::{MeterInfo, with_clock};
@@ -285,9 +286,8 @@ fn failed(title: String, job: &SourceJob, error: &Error) -> Failure {
         }
         (_, blamed) => return blamed.into(),
     };
-    Problem::error(code, title)
-        .cause(error.message.clone())
-        .into()
+    let problem = Problem::error(code, title).cause(error.message.clone());
+    blame::off_the_record(problem, &job.op).into()
 }
 
 fn cannot(label: &str, job: &SourceJob, ability: Ability) -> Problem {

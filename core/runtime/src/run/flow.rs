@@ -227,7 +227,7 @@ mod tests {
         let setup = RunSetup {
             cancel: Cancel::new(),
             clock: Clock::System,
-            logger: std::sync::Arc::new(|_| {}),
+            logger: crate::host::Logger::silent(),
             progress: None,
             recorder: None,
             dry_run: false,

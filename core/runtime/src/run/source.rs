@@ -267,6 +267,7 @@ impl SourceJob {
             let because = |problem: Problem, reason: &String| problem.cause(reason.clone());
             let problem = reasons.iter().fold(problem, because);
             let problem = problem.kept(kept).hint("run again");
+            let problem = blame::off_the_record(problem, &self.op);
             if usable {
                 warnings.push(problem);
             } else {

@@ -168,7 +168,7 @@ impl Engine<'_> {
         };
         let logger = &self.setup.logger;
         let waiting = || {
-            logger(LogLine {
+            logger.log(LogLine {
                 level: WARNING,
                 target: "journal".to_owned(),
                 text: "waiting until another glucopipe has delivered".to_owned(),

@@ -66,6 +66,7 @@ mod tests {
             time: &time,
             cancel: &cancel,
             go_on: &|| go_on,
+            closing: false,
         };
         Hold::take(&context, place, patience)
     }

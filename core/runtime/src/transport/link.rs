@@ -16,6 +16,8 @@ pub struct LinkContext<'a> {
     pub cancel: &'a Cancel,
     /// Whether to go on: not after a cancellation, unless the driver is leaving the meter in order.
     pub go_on: &'a dyn Fn() -> bool,
+    /// Whether the driver is leaving the meter in order.
+    pub closing: bool,
 }
 
 /// What a driver is told of [`LinkError::Busy`], with the status of what is not allowed.

@@ -191,6 +191,7 @@ mod tests {
             time: &time,
             cancel: &cancel,
             go_on: &go_on,
+            closing: false,
         };
         let open = move || Ok(Box::new(Deaf(sender)) as Box<dyn Disk>);
         let mut link = ScsiLink::open(&context, ("a test".into(), OPEN_LIMIT), None, open).unwrap();
@@ -209,6 +210,7 @@ mod tests {
         // Leaving the meter in order goes on.
         let context = LinkContext {
             go_on: &|| true,
+            closing: true,
             ..context
         };
         let mut buffer = [0; 1];
