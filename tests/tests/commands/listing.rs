@@ -220,3 +220,29 @@ fn the_first_plugin_of_a_name_hides_the_others() {
             .is_some_and(|file| file.starts_with(&folder))
     );
 }
+
+/// A library gives only what its name says, as long as another one is named after it; and none that is not needed is
+/// loaded.
+#[test]
+fn a_library_of_another_name_hides_nothing() {
+    let workspace = with(
+        "[sources.meter]\ndriver = \"contour\"\ndevice = \"virtual:contour-next-usb\"\n\
+         [sinks.sheet]\nexporter = \"csv\"\ninputs = [\"meter\"]\npath = \"sheet.csv\"\n",
+    );
+    let theirs = workspace.install("exporter_csv");
+    let other = theirs.with_file_name("libglucopipe_driver_helpful.so");
+    std::fs::rename(&theirs, &other).expect("a free name");
+    let folder = workspace.plugins().display().to_string();
+    let list = json(&workspace.run(&["plugins", "--json", "--plugin-dir", &folder]));
+    let plugins = list["plugins"].as_array().expect("a list");
+    let csv: Vec<_> = plugins.iter().filter(|one| one["id"] == "csv").collect();
+    let shadowed: Vec<_> = csv.iter().map(|one| one["shadowed"].as_bool()).collect();
+    assert_eq!(shadowed, [Some(true), Some(false)], "{list:#}");
+
+    // Not even looked at, or it would be refused for its bytes.
+    std::fs::remove_file(&other).expect("it is there");
+    std::fs::write(&other, "no library").expect("it can be written");
+    let finished = workspace.run(&["run", "-q", "--plugin-dir", &folder]);
+    assert_eq!((finished.code, finished.stderr.as_str()), (0, ""));
+    assert!(workspace.read("sheet.csv").is_some());
+}

@@ -242,6 +242,21 @@ fn what_was_done_is_said() {
 }
 
 #[test]
+fn what_could_not_be_compared_is_said() {
+    let workspace = Workspace::new();
+    let device = "virtual:contour-next-usb?records=5";
+    let set = [
+        "clock", "set", "--yes", "--record", "own", "--device", device,
+    ];
+    let finished = workspace.run(&set);
+    assert_eq!(finished.code, 0, "{}", finished.stderr);
+    let finished = workspace.run(&["transcript", "scrub", "own", "-o", "shared"]);
+    assert_eq!(finished.code, 0, "{}", finished.stderr);
+    let said = "`contour/0.1.0` reads none in it, so none was compared";
+    assert!(finished.stderr.contains(said), "{}", finished.stderr);
+}
+
+#[test]
 fn a_file_that_is_there_is_kept() {
     let workspace = Workspace::new();
     recorded(&workspace, "contour-next?records=5", "own");

@@ -6,6 +6,7 @@ mod new;
 mod trust;
 
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 
 use glucopipe_runtime::plugin::{Ability, Component, ComponentKind};
 use glucopipe_runtime::problem::{Code, Problem};
@@ -33,12 +34,20 @@ pub(super) fn plugins(context: &Context, args: &Plugins) -> Done {
 fn list(context: &Context, args: &Plugins) -> Done {
     let registry = context.registry();
     let (mut rows, mut documents, mut refused) = (Vec::new(), Vec::new(), Vec::new());
-    let mut seen = std::collections::HashSet::new();
+    let kinds = [
+        ComponentKind::Driver,
+        ComponentKind::Exporter,
+        ComponentKind::Transform,
+    ];
+    let found: Vec<_> = kinds
+        .into_iter()
+        .flat_map(|kind| registry.components(kind))
+        .collect();
     for (path, loaded) in registry.load_all() {
         match loaded {
             Ok(components) => {
                 for component in components {
-                    let hidden = !seen.insert((component.kind, component.id.clone()));
+                    let hidden = !found.iter().any(|one| Arc::ptr_eq(one, &component));
                     let file = component.library.path().display().to_string();
                     documents.push(json!({
                         "kind": component.kind.word(),
@@ -55,7 +64,7 @@ fn list(context: &Context, args: &Plugins) -> Done {
                         "config_schema": component.about.config_schema,
                     }));
                     let summary = if hidden {
-                        format!("(hidden by one found before) {}", component.about.summary)
+                        format!("(hidden by another one) {}", component.about.summary)
                     } else {
                         component.about.summary.clone()
                     };

@@ -33,14 +33,15 @@ fn scrubbed(context: &Context, args: &ScrubTranscript) -> Done {
     if let Err(problem) = save(&args.output, &made.text) {
         return Ok(misused(context, &problem));
     }
-    let readings = match made.readings {
-        1 => "1 reading".to_owned(),
-        many => format!("{many} readings"),
+    let shown = args.output.display();
+    let driver = &made.driver;
+    let compared = match made.readings {
+        0 => format!("`{driver}` reads none in it, so none was compared"),
+        1 => format!("1 reading, read and compared with `{driver}`"),
+        many => format!("{many} readings, read and compared with `{driver}`"),
     };
     context.output.note(&format!(
-        "`{}` has another serial, other dates and other values: {readings}, read and compared with `{}`",
-        args.output.display(),
-        made.driver
+        "`{shown}` has another serial, other dates and other values: {compared}"
     ));
     context
         .output

@@ -20,6 +20,9 @@ use crate::device::Device;
 /// Longest log line or progress phrase taken from a plugin.
 const LINE_LIMIT: usize = 2000;
 
+/// Most bytes that the plugin of one operation may log: it may do nothing else.
+const LOG_LIMIT: u64 = 1 << 20;
+
 /// How far an operation is.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Progress {
@@ -66,6 +69,8 @@ pub(super) struct State {
     pub(super) exchanges: AtomicU64,
     /// Tells each call of a link, if somebody wants to know.
     pub(super) trace: Option<LinkTrace>,
+    /// Bytes that the plugin has logged.
+    logged: AtomicU64,
 }
 
 /// Closing I/O that a driver is granted after a cancellation.
@@ -110,6 +115,32 @@ impl State {
             text,
         });
     }
+
+    /// Logs a line of the plugin, unless it has said too much.
+    fn hear(&self, level: u8, part: &str, text: String) {
+        let (node, logger) = (&self.setup.node, &self.setup.logger);
+        if !logger.wants(level) {
+            return;
+        }
+        let bytes = (part.len() + text.len() + 1) as u64;
+        let before = self.logged.fetch_add(bytes, Ordering::Relaxed);
+        if before >= LOG_LIMIT {
+            return;
+        }
+        let text = match before + bytes < LOG_LIMIT {
+            true => text,
+            false => "its plugin says more, which is not shown".to_owned(),
+        };
+        let target = match part {
+            "" => node.clone(),
+            part => format!("{node}/{part}"),
+        };
+        logger.log(LogLine {
+            level,
+            target,
+            text,
+        });
+    }
 }
 
 /// One running operation. The tables live at fixed addresses as long as it does.
@@ -140,6 +171,7 @@ impl Operation {
             closing_since: AtomicU64::new(0),
             busy: AtomicBool::new(false),
             exchanges: AtomicU64::new(0),
+            logged: AtomicU64::new(0),
         };
         let tables = Box::into_raw(Box::new(Tables {
             op: abi::gp_op {
@@ -332,17 +364,8 @@ unsafe extern "C" fn log(
         (state, clean(target), clean(text))
     };
     if let Some(state) = state {
-        let level = u8::try_from(level.clamp(1, 5)).unwrap_or(5);
-        let target = if target.is_empty() {
-            state.setup.node.clone()
-        } else {
-            target
-        };
-        state.setup.logger.log(LogLine {
-            level,
-            target,
-            text,
-        });
+        let level = u8::try_from(level.clamp(1, 5)).unwrap_or(TRACE);
+        state.hear(level, &target, text);
     }
 }
 
@@ -382,4 +405,39 @@ unsafe extern "C" fn utc_us(op: *const abi::gp_op) -> i64 {
 unsafe extern "C" fn monotonic_ms(op: *const abi::gp_op) -> u64 {
     // SAFETY: plugins call with the operation they were given.
     unsafe { state(op) }.map_or(0, |state| state.time.monotonic_ms())
+}
+
+#[cfg(test)]
+mod tests {
+    use std::sync::Mutex;
+
+    use super::*;
+
+    #[test]
+    fn a_plugin_that_logs_without_end_is_not_shown_without_end() {
+        let lines: Arc<Mutex<Vec<LogLine>>> = Arc::default();
+        let taken = lines.clone();
+        let operation = Operation::start(OperationSetup {
+            node: "meter".to_owned(),
+            cancel: Cancel::new(),
+            clock: Clock::System,
+            logger: Logger::new(INFORMATION, move |line| taken.lock().unwrap().push(line)),
+            progress: None,
+            device: None,
+        });
+        let host = operation.tables().op.host;
+        for level in [abi::GP_LOG_DEBUG, abi::GP_LOG_ERROR] {
+            for _ in 0..200_000 {
+                // SAFETY: the host of an operation that is alive, and texts.
+                unsafe { log(host, level, c"link".as_ptr(), c"no answer, again".as_ptr()) };
+            }
+        }
+        let lines = lines.lock().unwrap();
+        let bytes: usize = lines.iter().map(|line| line.text.len()).sum();
+        assert!(bytes < 1 << 20, "{bytes}");
+        assert_eq!(lines[0].target, "meter/link");
+        assert_eq!(lines[0].text, "no answer, again");
+        let last = lines.last().map(|line| line.text.as_str());
+        assert_eq!(last, Some("its plugin says more, which is not shown"));
+    }
 }

@@ -3,6 +3,7 @@
 use std::fs;
 use std::path::{Path, PathBuf};
 
+use crate::config::Component as ComponentKind;
 use crate::problem::{Code, Place, Problem};
 
 /// A folder to search.
@@ -21,6 +22,15 @@ pub const EXTENSION: &str = std::env::consts::DLL_EXTENSION;
 
 /// Prefix of libraries by convention: `libglucopipe_driver_contour.so`.
 const PREFIX: &str = "glucopipe_";
+
+/// The system's folders. One called `plugins` is the installation's own where the program lies beside it, and the
+/// others never are.
+const SYSTEM: [&str; 4] = [
+    "/usr/local/lib/glucopipe/plugins",
+    "/usr/local/lib/glucopipe/third-party",
+    "/usr/lib/glucopipe/plugins",
+    "/usr/lib/glucopipe/third-party",
+];
 
 /// Collects the folders to search, in order; the first library with an id wins.
 #[derive(Debug, Default)]
@@ -83,8 +93,9 @@ impl SearchPath {
             }
         }
         if cfg!(unix) {
-            add("/usr/local/lib/glucopipe/plugins".into(), "system", false);
-            add("/usr/lib/glucopipe/plugins".into(), "system", false);
+            for folder in SYSTEM {
+                add(folder.into(), "system", false);
+            }
         }
         let mut seen = std::collections::HashSet::new();
         self.folders
@@ -130,6 +141,12 @@ pub(super) fn conventional_name(path: &Path) -> Option<&str> {
         .then_some(name)
 }
 
+/// Whether a library is named after a component.
+pub(super) fn is_named_after(path: &Path, kind: ComponentKind, id: &str) -> bool {
+    let name = format!("{}_{}", kind.word(), id.replace(['-', '.'], "_"));
+    conventional_name(path) == Some(&name)
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -163,8 +180,13 @@ mod tests {
                 "/usr/bin",
                 "/usr/lib/glucopipe/plugins",
                 "/usr/local/lib/glucopipe/plugins",
+                "/usr/local/lib/glucopipe/third-party",
+                "/usr/lib/glucopipe/third-party",
             ]
         );
+        // What others made for everybody on this computer is never taken for glucopipe's own.
+        let own: Vec<_> = search.own.iter().filter_map(|own| own.to_str()).collect();
+        assert_eq!(own, ["/usr/bin", "/usr/lib/glucopipe/plugins"]);
     }
 
     #[cfg(unix)]

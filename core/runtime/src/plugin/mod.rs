@@ -35,9 +35,9 @@ pub type Loaded = Result<Vec<Arc<Component>>, Problem>;
 
 /// All plugins that can be found, loaded when they are asked for.
 ///
-/// The first library in the order of the folders that has a component wins. Inside a folder the library
-/// named after it (`libglucopipe_driver_contour.so`) is tried first, so that a run loads just the
-/// libraries it uses.
+/// The library named after a component (`libglucopipe_driver_contour.so`) wins, and of several the first in the
+/// order of the folders: a run loads just the libraries it uses, and none gives what its name does not say. Where
+/// no library is named after it, the first one that has it wins.
 #[derive(Debug)]
 pub struct Registry {
     search: SearchPath,
@@ -182,14 +182,10 @@ impl Registry {
     /// [`Code::CONFIG_UNKNOWN_PLUGIN`] with the folders searched and the libraries refused, or the
     /// refusal of the library named after it.
     pub fn find(&self, kind: ComponentKind, id: &str) -> Result<Arc<Component>, Problem> {
-        let conventional = format!("{}_{}", kind.word(), id.replace(['-', '.'], "_"));
         let mut refused = Vec::new();
-        let named = |path: &PathBuf| folder::conventional_name(path) == Some(&conventional);
-        let in_order = self.search.folders.iter().flat_map(|folder| {
-            let (first, others): (Vec<_>, Vec<_>) = folder.libraries().into_iter().partition(named);
-            first.into_iter().chain(others)
-        });
-        for path in in_order {
+        let named = |path: &PathBuf| folder::is_named_after(path, kind, id);
+        let (first, others): (Vec<_>, Vec<_>) = self.libraries().partition(named);
+        for path in first.into_iter().chain(others) {
             match self.load(&path) {
                 Ok(components) => {
                     let mut components = components.into_iter();
@@ -251,17 +247,17 @@ impl Registry {
             .collect()
     }
 
-    /// All components of a kind; the first with an id wins.
+    /// All components of a kind, each as [`Registry::find`] finds it.
     pub fn components(&self, kind: ComponentKind) -> Vec<Arc<Component>> {
         let mut found: Vec<Arc<Component>> = Vec::new();
-        for component in self
-            .load_all()
-            .into_iter()
-            .filter_map(|(_, loaded)| loaded.ok())
-            .flatten()
-        {
-            if component.kind == kind && found.iter().all(|other| other.id != component.id) {
-                found.push(component);
+        let loaded = self.load_all().into_iter();
+        let all = loaded.filter_map(|(_, loaded)| loaded.ok()).flatten();
+        for component in all.filter(|component| component.kind == kind) {
+            let named = |one: &Component| folder::is_named_after(one.library.path(), kind, &one.id);
+            match found.iter_mut().find(|other| other.id == component.id) {
+                None => found.push(component),
+                Some(other) if named(&component) && !named(other) => *other = component,
+                Some(_) => {}
             }
         }
         found
