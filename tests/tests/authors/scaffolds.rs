@@ -133,6 +133,19 @@ fn transform(language: &str) {
     );
 }
 
+#[test]
+fn what_a_driver_cannot_do_is_said_in_its_own_words() {
+    let workspace = Workspace::new();
+    let (folder, plugins) = begun(&workspace, "driver", "c");
+    let session = format!("replay:{}", folder.join("session.transcript").display());
+    let plugins = plugins.display().to_string();
+    let meter = ["--driver", "two-driver", "--device", &session];
+    let finished = workspace.run(&[&["clock", "--plugin-dir", &plugins][..], &meter].concat());
+    assert_eq!(finished.code, 7, "{}", finished.stderr);
+    let said = "driver `two-driver` has no `clock`\n  cause: not written yet";
+    assert!(finished.stderr.contains(said), "{}", finished.stderr);
+}
+
 macro_rules! scaffolds {
     ($($name:ident: $kind:ident, $language:literal;)+) => {$(
         #[test]

@@ -47,7 +47,8 @@ fn list(context: &Context, args: &Plugins) -> Done {
         match loaded {
             Ok(components) => {
                 for component in components {
-                    let hidden = !found.iter().any(|one| Arc::ptr_eq(one, &component));
+                    let is_found = found.iter().any(|one| Arc::ptr_eq(one, &component));
+                    let hidden = !is_found || is_built_in(&component);
                     let file = component.library.path().display().to_string();
                     documents.push(json!({
                         "kind": component.kind.word(),
@@ -171,4 +172,10 @@ fn models(component: &Component) -> Value {
 fn abilities(component: &Component) -> Vec<&'static str> {
     let abilities = component.abilities().into_iter();
     abilities.map(Ability::word).collect()
+}
+
+/// Whether its name is one of the transforms that are built in, which are always meant.
+fn is_built_in(component: &Component) -> bool {
+    component.kind == ComponentKind::Transform
+        && builtins().iter().any(|one| one.kind == component.id)
 }

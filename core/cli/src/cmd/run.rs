@@ -1,6 +1,6 @@
 //! `glucopipe run`.
 
-use std::io::Write;
+use std::io::{ErrorKind, Write};
 use std::path::Path;
 use std::time::{Duration, Instant};
 
@@ -239,7 +239,10 @@ impl<'a> ReportTarget<'a> {
         } else {
             let folder = folder.unwrap_or(Path::new("."));
             // The kind alone: the whole error names the temporary file.
-            NamedTempFile::new_in(folder).map_err(|error| error.kind().to_string())
+            NamedTempFile::new_in(folder).map_err(|error| match error.kind() {
+                ErrorKind::NotFound => "its folder is not there".to_owned(),
+                kind => kind.to_string(),
+            })
         };
         made.map(|file| Self::File(path, file))
             .map_err(|cause| report_problem(path, &cause).kept("nothing was read"))

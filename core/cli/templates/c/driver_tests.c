@@ -40,7 +40,7 @@ static void a_wrong_bit_anywhere_is_noticed(void) {
   }
 }
 
-/* Whatever comes: a reading, or a reason. A sanitizer sees more: `make test CFLAGS=-fsanitize=address,undefined`. */
+/* Whatever comes: a reading, or a reason. A sanitizer sees more: `make -B test CFLAGS=-fsanitize=address,undefined`. */
 static void random_bytes_do_no_harm(void) {
   gph_readings readings = {0};
   uint32_t dice = 1;

@@ -130,7 +130,7 @@ pub(super) fn read(outcome: &Result<usize, Error>) -> String {
 /// How a write ended.
 pub(super) fn write(bytes: &[u8], outcome: &Result<(), Error>) -> String {
     ended(
-        format!("write {} bytes", bytes.len()),
+        format!("write {}", self::bytes(bytes.len())),
         outcome.as_ref().err(),
     )
 }

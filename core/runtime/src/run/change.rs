@@ -189,9 +189,9 @@ impl Change<'_> {
         let run = self.setup.cancel.clone();
         let held = conversation.hold(move |driver, job| {
             if !job.component.abilities().contains(&ability) {
-                return Err(cannot(&label, job, ability).into());
+                return Err(cannot(job, ability).into());
             }
-            let before = with_clock(driver, &job.op)?;
+            let before = with_clock(driver, job)?;
             admit(&before, &serial, &label)?;
             let read = job.read_open(driver);
             let mut read = complete(read, &label)?;
@@ -218,7 +218,7 @@ impl Change<'_> {
             drop(shield);
             job.op.debug("it was changed".to_owned());
             // Whatever comes now, the meter is changed.
-            let after = match with_clock(driver, &job.op) {
+            let after = match with_clock(driver, job) {
                 Ok(after) => Some(after),
                 Err(failure) => {
                     read.warnings.push(unseen(&done, job, failure));
@@ -290,10 +290,11 @@ fn failed(title: String, job: &SourceJob, error: &Error) -> Failure {
     blame::off_the_record(problem, &job.op).into()
 }
 
-fn cannot(label: &str, job: &SourceJob, ability: Ability) -> Problem {
+/// That a driver has no function for this, and why.
+pub(super) fn cannot(job: &SourceJob, ability: Ability) -> Problem {
     let (driver, word) = (&job.component.id, ability.word());
     let title = format!("driver `{driver}` has no `{word}`");
-    let unknown = || format!("no command of {label} that does so is known");
+    let unknown = || format!("no command of {} that does so is known", job.label);
     let why = job.component.lacks(ability);
     Problem::error(Code::DEVICE_UNSUPPORTED, title)
         .cause(why.map_or_else(unknown, str::to_owned))

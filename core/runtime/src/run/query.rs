@@ -9,13 +9,15 @@ use glucopipe_sdk::ffi::guard::guard;
 use serde_json::Value;
 
 use super::blame;
+use super::change::cannot;
 use super::conversation::{Conversation, Failure};
 use super::engine::{Limits, RunSetup};
 use super::plan::PlannedSink;
+use super::source::SourceJob;
 use super::watch::{Ended, watch};
 use crate::device::{Finder, Selector};
 use crate::host::{Lent, OpenDriver, OpenExporter, Operation, check_exporter};
-use crate::plugin::Component;
+use crate::plugin::{Ability, Component};
 use crate::problem::Problem;
 
 /// Who asks for work on a large data set waits for it, or stops it.
@@ -118,18 +120,21 @@ pub fn query_clock(
     setup: &RunSetup,
 ) -> Result<MeterInfo, Problem> {
     let conversation = Conversation::choose(finder, driver, selector, setup)?;
-    let device = conversation.hold(|driver, job| with_clock(driver, &job.op))?;
+    let device = conversation.hold(with_clock)?;
     Ok(conversation.introduce(device))
 }
 
 /// The description of an open meter with its clock, which some tell only when asked for it.
-pub(super) fn with_clock(driver: &mut OpenDriver, op: &Operation) -> Result<DeviceInfo, Failure> {
+pub(super) fn with_clock(driver: &mut OpenDriver, job: &SourceJob) -> Result<DeviceInfo, Failure> {
     let mut device = driver.info().map_err(Failure::Driver)?;
     if device.clock.is_none() {
+        if !job.component.abilities().contains(&Ability::ReadClock) {
+            return Err(cannot(job, Ability::ReadClock).into());
+        }
         let clock = driver.clock().map_err(Failure::Driver)?;
         device.clock = Some(clock.local);
         device.clock_resolution_s = Some(clock.resolution_s);
-        device.clock_read_us = Some(op.time().utc_us());
+        device.clock_read_us = Some(job.op.time().utc_us());
     }
     Ok(device)
 }
