@@ -7,9 +7,9 @@ use super::libraries::compile;
 use crate::support::shown;
 
 /// Crimes that end the call they happen in.
-const CRIMES: [&str; 15] = [
+const CRIMES: [&str; 19] = [
     "segfault", "abort", "exit", "fork", "start", "hoard", "leak", "print", "garble", "close",
-    "knock", "cap", "pry", "phone", "sneak",
+    "knock", "cap", "pry", "phone", "sneak", "lure", "expose", "share", "meddle",
 ];
 
 fn run(bench: &Bench, text: &str, flags: &[&str]) -> Finished {
@@ -116,6 +116,26 @@ fn exporters() {
         let text = contained(&sink("crime", crime));
         insta::assert_snapshot!(format!("exporter-{crime}"), text);
     }
+}
+
+/// The folder that it writes in is made for it, so that it gets no right to the one above.
+#[test]
+fn an_exporter_whose_folder_is_new() {
+    let bench = Bench::new();
+    let text = [
+        bench.source("good", "good", ""),
+        sink("crime", "stray").replace("spoilt.csv", "new/deep/spoilt.csv"),
+        bench.table("fine", "good"),
+    ];
+    let finished = run(&bench, &text.concat(), &[]);
+    assert_eq!(bench.workspace.read("new.here"), None);
+    assert_eq!(bench.workspace.read("fine.csv").as_deref(), Some(THREE));
+    insta::assert_snapshot!("exporter-stray", shown(&bench.workspace, &finished));
+    let text = text.concat().replace("crime = \"stray\"\n", "");
+    let finished = run(&bench, &text, &[]);
+    assert_eq!(finished.code, 0, "{}", finished.stderr);
+    let written = bench.workspace.read("new/deep/spoilt.csv");
+    assert_eq!(written.as_deref(), Some("3"));
 }
 
 #[test]

@@ -135,7 +135,7 @@ impl Child {
     /// As the plugin says, or how its process ended.
     pub(crate) fn open(apart: &Apart, op: Arc<dyn Lent>, named: Named) -> Result<Self, Error> {
         let mut child = Self::start(&apart.program, &apart.library, Some(op), None)?;
-        child.load(&apart.library, Rights::of(&named, &apart.library))?;
+        child.load(&apart.library, Rights::to_deliver(&named, &apart.library))?;
         child.call(Call::Open(named))?;
         child.open = true;
         Ok(child)

@@ -2,6 +2,7 @@
 
 use std::path::{Path, PathBuf};
 
+use glucopipe_sdk::files::create_folder;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
@@ -35,34 +36,51 @@ impl Rights {
         match named.kind {
             Kind::Driver | Kind::Transform => Self::none(),
             Kind::Exporter => {
-                let mut folders = Vec::new();
-                if library.permits(Permission::Files) {
-                    collect(&named.config, &mut folders);
-                }
+                let mut folders = holders(named, library);
+                // The folder above a missing one holds what is none of its business.
+                folders.retain(|(_, folder)| folder.is_dir());
                 Self {
                     network: library.permits(Permission::Network),
-                    folders,
+                    folders: folders.into_iter().map(|(_, folder)| folder).collect(),
                 }
             }
         }
     }
-}
 
-fn collect(config: &Value, folders: &mut Vec<PathBuf>) {
-    for (key, value) in config.as_object().into_iter().flatten() {
-        let is_path = key == PATH_KEY || PATH_ENDS.iter().any(|end| key.ends_with(end));
-        match value.as_str().filter(|_| is_path).map(Path::new) {
-            Some(path) => folders.extend(holder(path)),
-            None => collect(value, folders),
+    /// Of one component that will deliver. What the key `path` names may be in a new folder, which is made here:
+    /// the child may write in it, and not where it would have to be made.
+    pub(super) fn to_deliver(named: &Named, library: &Vetted) -> Self {
+        for (key, folder) in holders(named, library) {
+            if key == PATH_KEY {
+                // The exporter tries again, and says why it fails.
+                let _ = create_folder(&folder);
+            }
         }
+        Self::of(named, library)
     }
 }
 
-/// The folder that holds a path, or the nearest one above that is there: the exporter makes the others.
-fn holder(path: &Path) -> Option<PathBuf> {
-    let whole = std::path::absolute(path).ok()?;
-    let mut above = whole.ancestors().skip(1);
-    above.find(|folder| folder.is_dir()).map(Path::to_owned)
+/// The folders that hold what the paths of an exporter name, there or not, with the keys.
+fn holders<'a>(named: &'a Named, library: &Vetted) -> Vec<(&'a str, PathBuf)> {
+    let mut folders = Vec::new();
+    if named.kind == Kind::Exporter && library.permits(Permission::Files) {
+        collect(&named.config, &mut folders);
+    }
+    folders
+}
+
+fn collect<'a>(config: &'a Value, folders: &mut Vec<(&'a str, PathBuf)>) {
+    for (key, value) in config.as_object().into_iter().flatten() {
+        let is_path = key == PATH_KEY || PATH_ENDS.iter().any(|end| key.ends_with(end));
+        match value.as_str().filter(|_| is_path).map(Path::new) {
+            Some(path) => {
+                let whole = std::path::absolute(path).ok();
+                let folder = whole.as_deref().and_then(Path::parent);
+                folders.extend(folder.map(|folder| (key.as_str(), folder.to_owned())));
+            }
+            None => collect(value, folders),
+        }
+    }
 }
 
 #[cfg(unix)]
@@ -109,7 +127,7 @@ mod tests {
             "path": there.join("readings.csv"),
             "url": "/not/a/path",
             "mode": "path",
-            "tls": { "ca_file": home.path().join("new/deep/ca.pem") },
+            "tls": { "ca_file": home.path().join("ca.pem") },
         });
         let asked = named(Kind::Exporter, config);
         let rights = Rights::of(&asked, &library(None));
@@ -119,5 +137,30 @@ mod tests {
         assert!(less.network && less.folders.is_empty());
         let less = Rights::of(&asked, &library(Some(&[Permission::Files])));
         assert_eq!((less.network, less.folders), (false, rights.folders));
+    }
+    #[test]
+    fn folders_above_missing_ones_are_of_nobody() {
+        let home = tempfile::tempdir().unwrap();
+        let (new, other) = (home.path().join("new/deep"), home.path().join("other"));
+        let asked = named(
+            Kind::Exporter,
+            json!({ "path": new.join("readings.csv"), "ca_file": other.join("ca.pem") }),
+        );
+        assert!(Rights::of(&asked, &library(None)).folders.is_empty());
+        let network = library(Some(&[Permission::Network]));
+        assert!(Rights::to_deliver(&asked, &network).folders.is_empty());
+        assert!(!new.exists(), "nothing is made for who may write nowhere");
+
+        let rights = Rights::to_deliver(&asked, &library(None));
+        assert_eq!(rights.folders, [new]);
+        assert!(!other.exists());
+        let in_the_way = home.path().join("file");
+        std::fs::write(&in_the_way, "").unwrap();
+        let asked = named(
+            Kind::Exporter,
+            json!({ "path": in_the_way.join("a/b.csv") }),
+        );
+        let rights = Rights::to_deliver(&asked, &library(None));
+        assert!(rights.folders.is_empty());
     }
 }

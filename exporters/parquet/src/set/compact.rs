@@ -347,16 +347,21 @@ fn unreadable(name: &str, error: &parquet::errors::ParquetError) -> Error {
     super::known::unreadable(name.as_ref(), error)
 }
 
-/// Gives a folder the rights of another one.
+/// Gives a folder the rights of another one. It is opened for that: in a process of its own nobody changes rights
+/// by name.
+#[cfg(unix)]
 fn same_rights(from: &Path, to: &Path) -> io::Result<()> {
-    let about = fs::metadata(from)?;
-    #[cfg(unix)]
-    {
-        use std::os::unix::fs::MetadataExt;
-        let new = fs::metadata(to)?;
-        if (about.uid(), about.gid()) != (new.uid(), new.gid()) {
-            std::os::unix::fs::chown(to, Some(about.uid()), Some(about.gid()))?;
-        }
+    use std::os::unix::fs::{MetadataExt, fchown};
+    let (about, to) = (fs::metadata(from)?, File::open(to)?);
+    let new = to.metadata()?;
+    if (about.uid(), about.gid()) != (new.uid(), new.gid()) {
+        fchown(&to, Some(about.uid()), Some(about.gid()))?;
     }
-    fs::set_permissions(to, about.permissions())
+    to.set_permissions(about.permissions())
+}
+
+/// Gives a folder the rights of another one.
+#[cfg(not(unix))]
+fn same_rights(from: &Path, to: &Path) -> io::Result<()> {
+    fs::set_permissions(to, fs::metadata(from)?.permissions())
 }

@@ -1,6 +1,8 @@
 //! Crimes against the process that a plugin runs in. Only a process of its own contains them.
 
+use std::ffi::CStr;
 use std::hint::black_box;
+use std::io::{Error, ErrorKind};
 use std::process::Command;
 use std::ptr;
 use std::sync::atomic::{AtomicI32, Ordering};
@@ -50,6 +52,16 @@ pub(crate) enum Crime {
     Cap,
     /// Makes a file from another thread than its own.
     Sneak,
+    /// Makes a file in the working folder.
+    Stray,
+    /// Makes a link, a pipe or a device in the working folder.
+    Lure,
+    /// Changes who may use a file of the user, whose it is, or what else is noted of it.
+    Expose,
+    /// Reaches memory and messages of other programs.
+    Share,
+    /// Changes or watches the computer itself.
+    Meddle,
 }
 
 /// 10 GB.
@@ -65,6 +77,52 @@ static SNEAKED: AtomicI32 = AtomicI32::new(i32::MIN);
 const THREADS: std::ops::Range<i32> = 1..6;
 /// How long one of them may take.
 const SNEAKING: Duration = Duration::from_secs(2);
+
+/// A file of the user in the working folder.
+const PRECIOUS: &CStr = c"p.toml";
+/// What [`Crime::Lure`] makes.
+const LURES: [libc::mode_t; 4] = [libc::S_IFLNK, libc::S_IFIFO, libc::S_IFSOCK, libc::S_IFCHR];
+/// Something new in the working folder.
+const NEW: &CStr = c"new.here";
+/// What is noted of a file.
+const NOTE: &CStr = c"user.note";
+
+/// Calls of [`Crime::Share`], which find nothing when they are let through.
+const SHARED: [libc::c_long; 13] = [
+    libc::SYS_mq_open,
+    libc::SYS_mq_unlink,
+    libc::SYS_msgctl,
+    libc::SYS_msgget,
+    libc::SYS_msgrcv,
+    libc::SYS_msgsnd,
+    libc::SYS_semctl,
+    libc::SYS_semget,
+    libc::SYS_semop,
+    libc::SYS_semtimedop,
+    libc::SYS_shmat,
+    libc::SYS_shmctl,
+    libc::SYS_shmget,
+];
+
+/// Calls of [`Crime::Meddle`], which take none of what they are given when they are let through.
+const SYSTEM: [libc::c_long; 16] = [
+    libc::SYS_adjtimex,
+    libc::SYS_clock_adjtime,
+    libc::SYS_fanotify_init,
+    libc::SYS_fsconfig,
+    libc::SYS_fsmount,
+    libc::SYS_fsopen,
+    libc::SYS_fspick,
+    libc::SYS_inotify_init1,
+    libc::SYS_mount_setattr,
+    libc::SYS_move_mount,
+    libc::SYS_open_tree,
+    libc::SYS_setdomainname,
+    libc::SYS_sethostname,
+    libc::SYS_settimeofday,
+    libc::SYS_swapoff,
+    libc::SYS_syslog,
+];
 
 /// A handler that makes a file.
 extern "C" fn sneak(_signal: i32) {
@@ -157,7 +215,7 @@ impl Crime {
                     )
                 };
                 if done != 0 {
-                    return Err(std::io::Error::last_os_error().to_string());
+                    return Err(Error::last_os_error().to_string());
                 }
             }
             Self::Sneak => {
@@ -179,11 +237,76 @@ impl Crime {
                     return Err("no file was made".to_owned());
                 }
             }
+            Self::Stray => {
+                let made = std::fs::write("new.here", "");
+                made.map_err(|error| error.to_string())?;
+            }
+            Self::Lure => one_of(LURES, lure)?,
+            Self::Expose => one_of(0..8, expose)?,
+            Self::Share => one_of(SHARED, |call| number(call, 0))?,
+            Self::Meddle => one_of(SYSTEM, |call| number(call, -1))?,
             Self::Phone => drop(
                 std::net::TcpStream::connect("127.0.0.1:9").map_err(|error| error.to_string())?,
             ),
         }
         Ok(())
+    }
+}
+
+/// Makes calls until one is not forbidden, whatever else comes of it.
+fn one_of<T>(
+    calls: impl IntoIterator<Item = T>,
+    call: impl Fn(T) -> libc::c_long,
+) -> Result<(), String> {
+    let mut why = String::new();
+    for each in calls {
+        if call(each) >= 0 {
+            return Ok(());
+        }
+        let error = Error::last_os_error();
+        if error.kind() != ErrorKind::PermissionDenied {
+            return Ok(());
+        }
+        why = error.to_string();
+    }
+    Err(why)
+}
+
+/// Makes what is no file.
+fn lure(kind: libc::mode_t) -> libc::c_long {
+    // SAFETY: the texts end in NUL.
+    let done = unsafe {
+        match kind {
+            libc::S_IFLNK => libc::symlink(c"/".as_ptr(), NEW.as_ptr()),
+            _ => libc::mknod(NEW.as_ptr(), kind | 0o600, 0),
+        }
+    };
+    done.into()
+}
+
+/// A call of the system with numbers and addresses that nothing has, and these after the first.
+fn number(call: libc::c_long, others: libc::c_long) -> libc::c_long {
+    // SAFETY: there is no address -1, and nothing is done to 0.
+    unsafe { libc::syscall(call, -1_i64, others, others, others, others) }
+}
+
+/// One way of many.
+fn expose(way: u8) -> libc::c_long {
+    let (path, here) = (PRECIOUS.as_ptr(), libc::AT_FDCWD);
+    let (note, empty) = (NOTE.as_ptr(), ptr::null());
+    // SAFETY: the texts end in NUL, and there are as many bytes as are said.
+    unsafe {
+        let done = match way {
+            0 => libc::chmod(path, 0o666),
+            1 => libc::fchmodat(here, path, 0o666, 0),
+            2 => libc::chown(path, libc::getuid(), libc::getgid()),
+            3 => libc::lchown(path, libc::getuid(), libc::getgid()),
+            4 => libc::utimes(path, ptr::null()),
+            5 => libc::utimensat(here, path, ptr::null(), 0),
+            6 => libc::setxattr(path, note, empty, 0, 0),
+            _ => libc::removexattr(path, note),
+        };
+        done.into()
     }
 }
 

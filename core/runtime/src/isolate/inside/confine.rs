@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 use glucopipe_abi as abi;
 use landlock::{
     ABI, Access, AccessFs, AccessNet, BitFlags, Ruleset, RulesetAttr, RulesetCreatedAttr,
-    RulesetStatus, Scope, path_beneath_rules,
+    RulesetStatus, Scope, make_bitflags, path_beneath_rules,
 };
 
 use super::calls;
@@ -27,6 +27,12 @@ const SYSTEM: [&str; 7] = [
     "/nix/store",
     "/run/systemd/resolve",
 ];
+
+/// What an exporter may do in its folders: all that files and folders need, and nothing else. A link would lead the
+/// next one to write there elsewhere, and so would a pipe.
+const WRITABLE: BitFlags<AccessFs> = make_bitflags!(AccessFs::{
+    ReadFile | ReadDir | WriteFile | Truncate | MakeReg | MakeDir | RemoveFile | RemoveDir | Refer
+});
 
 /// Devices that are no devices.
 const HARMLESS: [&str; 4] = ["/dev/null", "/dev/zero", "/dev/random", "/dev/urandom"];
@@ -88,9 +94,6 @@ fn restrict(
     let rules = rules
         .add_rules(path_beneath_rules(readable, read))?
         .add_rules(path_beneath_rules(HARMLESS, devices))?
-        .add_rules(path_beneath_rules(
-            &rights.folders,
-            all & !AccessFs::Execute,
-        ))?;
+        .add_rules(path_beneath_rules(&rights.folders, WRITABLE))?;
     Ok(rules.restrict_self()?.ruleset)
 }
