@@ -63,7 +63,7 @@ const SHARED: [i64; 16] = [
 ];
 
 /// Refused: whose a file is, who may use it, and what else is noted of it, by its name. Landlock looks at none of
-/// these. What is open may be changed: it could only be opened where that was allowed.
+/// these.
 const NOTES: [i64; 10] = [
     FCHMODAT2,
     FILE_SETATTR,
@@ -89,6 +89,15 @@ const NOTES_HERE: [i64; 6] = [
 ];
 #[cfg(not(target_arch = "x86_64"))]
 const NOTES_HERE: [i64; 0] = [];
+
+/// What does the same to an open file: for who may write none.
+const NOTES_OPEN: [i64; 5] = [
+    libc::SYS_fchmod,
+    libc::SYS_fchown,
+    libc::SYS_fremovexattr,
+    libc::SYS_fsetxattr,
+    libc::SYS_utimensat,
+];
 
 /// Refused: the computer itself, its clock, name, disks, log and kernel, and watching what others do with files.
 const SYSTEM: [i64; 37] = [
@@ -214,6 +223,9 @@ pub(super) fn filter(rights: &Rights) -> Result<(), Box<dyn std::error::Error>> 
     // Without a path it is about what is open.
     let by_name = SeccompCondition::new(1, SeccompCmpArgLen::Qword, SeccompCmpOp::Ne, 0)?;
     refused.insert(libc::SYS_utimensat, vec![SeccompRule::new(vec![by_name])?]);
+    if rights.folders.is_empty() {
+        refused.extend(always(&NOTES_OPEN));
+    }
     let servers = SERVERS.map(|family| u64::try_from(family).unwrap_or(0));
     let sockets = match rights.network {
         true => unless(&servers)?,
