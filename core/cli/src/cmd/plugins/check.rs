@@ -78,7 +78,7 @@ pub(super) fn check_one(context: &Context, args: &CheckOne) -> Exit {
     let Some(request) = request else {
         return Exit::Usage;
     };
-    match run_apart(&request, &context.clock) {
+    match run_apart(&request) {
         Ok(_) => Exit::Done,
         Err(error) => {
             context
