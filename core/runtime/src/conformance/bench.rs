@@ -1,6 +1,7 @@
 //! What a test works with: the component, its configuration, a meter, readings, and a place for findings.
 
 use std::cell::{OnceCell, RefCell};
+use std::fs::File;
 use std::path::PathBuf;
 use std::sync::Arc;
 
@@ -78,6 +79,8 @@ impl<'a> Bench<'a> {
         let recording = device.strip_prefix("replay:").map(PathBuf::from);
         let readable = recording.into_iter().chain([PathBuf::from(OWN_STATE)]);
         let rights = given.shared(readable.collect(), self.request.folder.join(NOTES));
+        // A right to this folder holds as long as the kernel does not forget it, and so it stays open.
+        std::mem::forget(File::open(OWN_STATE));
         let telling = self.request.test == LOAD;
         isolate::give_up(&rights, &self.request.library, &|what, why| {
             if telling {

@@ -82,9 +82,8 @@ impl Traces {
 #[cfg(target_os = "linux")]
 #[derive(Debug)]
 pub(super) struct Settings {
-    /// Which signals are caught, ignored and blocked, and the mask of new files; empty where the system does
-    /// not tell.
-    masks: [u64; 4],
+    /// Which signals are caught, ignored and blocked, and the mask of new files, where the system tells it.
+    masks: [Option<u64>; 4],
     folder: Option<std::path::PathBuf>,
     environment: BTreeSet<(std::ffi::OsString, std::ffi::OsString)>,
 }
@@ -109,8 +108,8 @@ impl Settings {
         let status = std::fs::read_to_string("/proc/self/status").unwrap_or_default();
         Self {
             masks: MASKS.map(|(name, radix, _)| {
-                let mask = u64::from_str_radix(line(&status, name), radix).unwrap_or(0);
-                mask & !OF_THE_C_LIBRARY
+                let mask = u64::from_str_radix(line(&status, name), radix);
+                mask.ok().map(|mask| mask & !OF_THE_C_LIBRARY)
             }),
             folder: std::env::current_dir().ok(),
             environment: std::env::vars_os().collect(),
@@ -122,7 +121,9 @@ impl Settings {
         let mut found = Vec::new();
         let masks = before.masks.iter().zip(&self.masks);
         for ((_, radix, what), (old, new)) in MASKS.iter().zip(masks) {
-            if old != new {
+            if let (Some(old), Some(new)) = (old, new)
+                && old != new
+            {
                 let shown = |mask: &u64| match radix {
                     8 => format!("{mask:04o}"),
                     _ => format!("{mask:016x}"),
