@@ -7,6 +7,7 @@
 #include <fcntl.h>
 #include <pthread.h>
 #include <signal.h>
+#include <sys/stat.h>
 #include <unistd.h>
 #endif
 
@@ -36,6 +37,14 @@
 #define DEAF 21
 #define CLOSE_NULL 22
 #define MEMORY 23
+#define FOLDER 24
+#define UMASK 25
+#define HANDLER 26
+#define BLOCKS 27
+#define ENVIRONMENT 28
+#define ELSEWHERE 29
+#define SECRET 30
+#define PARENT 31
 
 typedef struct {
   char path[256];
@@ -93,7 +102,7 @@ static void* stay(void* nothing) {
   return nothing;
 }
 #endif
-#if CASE == SIGNAL
+#if CASE == SIGNAL || CASE == HANDLER
 static void ignore(int number) { (void)number; }
 #endif
 
@@ -123,6 +132,14 @@ static gp_status GP_CALL open_sink(const gp_op* op, const char* config, gp_sink*
 #elif CASE == SPIN
   for (;;) {
   }
+#elif CASE == UMASK
+  umask(0);
+#elif CASE == HANDLER
+  signal(SIGUSR1, ignore);
+#elif CASE == SECRET
+  if (getenv("GLUCOPIPE_CLOCK") != NULL) abort();
+#elif CASE == PARENT
+  if (kill(getppid(), SIGKILL) == 0) abort();
 #endif
   *out = (gp_sink*)made;
   return GP_OK;
@@ -161,6 +178,13 @@ static gp_status GP_CALL write_sink(gp_sink* sink, const gp_op* op, struct Arrow
     batch.release(&batch);
   }
   in->release(in);
+#if CASE == BLOCKS
+  {
+    sigset_t all;
+    sigfillset(&all);
+    sigprocmask(SIG_SETMASK, &all, NULL);
+  }
+#endif
 #if CASE == VISIBLE
   {
     FILE* file = fopen(self->path, "w");
@@ -181,6 +205,15 @@ static gp_status GP_CALL commit_sink(gp_sink* sink, const gp_op* op, gp_string* 
   FILE* file;
   char* text;
   (void)op;
+#if CASE == ELSEWHERE
+  file = fopen("../elsewhere", "w");
+  if (file == NULL) return fail(error, GP_E_ACCESS, "cannot write elsewhere");
+  fclose(file);
+#elif CASE == FOLDER
+  if (chdir("..") != 0) abort();
+#elif CASE == ENVIRONMENT
+  setenv("LC_ALL", "C", 1);
+#endif
   file = fopen(self->path, "w");
   if (file == NULL) return fail(error, GP_E_IO, "cannot write the file");
   fprintf(file, "%lu\n", (unsigned long)self->rows);

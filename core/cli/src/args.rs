@@ -92,6 +92,19 @@ pub(crate) enum Command {
     Man(Man),
 }
 
+impl Command {
+    /// Whether it is one test of a check.
+    pub(crate) fn is_one_test(&self) -> bool {
+        matches!(
+            self,
+            Self::Plugins(Plugins {
+                action: Some(PluginsAction::CheckOne(_)),
+                ..
+            })
+        )
+    }
+}
+
 /// A pipeline with its overrides.
 #[derive(Debug, ClapArgs)]
 pub(crate) struct Pipeline {
@@ -511,7 +524,8 @@ pub(crate) struct CheckPlugin {
     /// Let a warning count as a failure
     #[arg(long)]
     pub(crate) strict: bool,
-    /// Run the tests in this process, for a debugger: a plugin that crashes ends the check
+    /// Run the tests in this process, for a debugger: a plugin that crashes ends the check, and one that does
+    /// harm does it with all your rights
     #[arg(long)]
     pub(crate) in_process: bool,
 }

@@ -40,7 +40,6 @@ impl Context {
         let cancel = Cancel::new();
         let fixed = std::env::var(CLOCK_VARIABLE).ok();
         let output = Output::new(global.color, global.quiet);
-        signals::listen(cancel.clone(), output);
         let fixed = fixed.and_then(|text| match DateTime::parse_from_rfc3339(&text) {
             Ok(fixed) => Some(fixed),
             Err(error) => {
@@ -56,6 +55,11 @@ impl Context {
             plugin_dirs: global.plugin_dir.clone(),
             locked: global.locked,
         }
+    }
+
+    /// Listens to Ctrl-C from now on, in another thread.
+    pub(crate) fn listen(&self) {
+        signals::listen(self.cancel.clone(), self.output);
     }
 
     /// The plugins, without a pipeline.

@@ -30,6 +30,10 @@ fn main() -> ExitCode {
     }
     let args = args::Args::parse();
     let context = context::Context::new(&args.global);
+    // A test of a check gives up its rights, which is done thread by thread.
+    if !args.command.is_one_test() {
+        context.listen();
+    }
     let ended =
         std::panic::catch_unwind(AssertUnwindSafe(|| cmd::dispatch(&context, args.command)));
     ended.unwrap_or(exit::Exit::Bug).into()

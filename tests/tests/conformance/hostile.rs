@@ -10,13 +10,17 @@ fn fails(kind: &str, mode: &str, test: &str, words: &str) {
 }
 
 fn fails_within(limit: &str, kind: &str, mode: &str, test: &str, words: &str) {
+    let keys = format!("mode = \"{mode}\"\npath = \"out\"");
+    fails_with(limit, kind, &keys, test, words);
+}
+
+fn fails_with(limit: &str, kind: &str, keys: &str, test: &str, words: &str) {
     let workspace = Workspace::new();
     let library = workspace.install("test_hostile");
-    let keys = format!("{{\"mode\": \"{mode}\", \"path\": \"out\"}}");
     let device = "virtual:contour-next-usb";
     let more = [
         "--config",
-        &keys,
+        keys,
         "--device",
         device,
         "--test",
@@ -28,14 +32,14 @@ fn fails_within(limit: &str, kind: &str, mode: &str, test: &str, words: &str) {
     let reasons = check.reasons(test, kind);
     assert!(
         reasons.starts_with("\"failed\""),
-        "{mode}: {:#}",
+        "{keys}: {:#}",
         check.document
     );
     assert!(
         reasons.contains(words),
-        "{mode}: expected `{words}` in {reasons}"
+        "{keys}: expected `{words}` in {reasons}"
     );
-    assert_eq!(check.finished.code, 8, "{mode}");
+    assert_eq!(check.finished.code, 8, "{keys}");
 }
 
 #[test]
@@ -75,6 +79,26 @@ fn drivers() {
         ("panic-finish", "driver.read", "boom in finish"),
     ] {
         fails("driver", mode, test, words);
+    }
+}
+
+/// What a child forbids fails the check.
+#[test]
+fn crimes_of_drivers() {
+    let ended = "SIGSYS: it tried what no plugin may do, such as starting a process";
+    for (crime, words) in [
+        ("fork", ended),
+        ("start", ended),
+        ("pry", "Permission denied"),
+        ("phone", "Operation not permitted"),
+        ("knock", "Operation not permitted"),
+        ("cap", "Operation not permitted"),
+        ("sneak", "no file was made"),
+        ("signals", "installed or removed a signal handler"),
+        ("print", "to standard output"),
+    ] {
+        let keys = format!("mode = \"good\"\ncrime = \"{crime}\"");
+        fails_with(LIMIT, "driver", &keys, "driver.read", words);
     }
 }
 

@@ -84,7 +84,7 @@ fn scans() {
     fails(2, "scan.components", "another component for the same index");
     fails(3, "scan.components", "the id `rude` comes twice");
     fails(4, "scan.quiet", "left threads running");
-    fails(5, "scan.quiet", "signal handler");
+    fails(5, "scan.load", "signal handler");
     fails(6, "scan.load", "wrote 6 bytes to standard output");
     fails(10, "scan.extensions", "nobody.has-this/1");
     fails(19, "scan.components", "semantic version");
@@ -96,14 +96,14 @@ fn crashes() {
     fails(
         7,
         "exporter.write",
-        "was ended by signal 11 (SIGSEGV) while delivering readings",
+        "while delivering readings, the process was ended by SIGSEGV, a segmentation fault",
     );
     fails(
         8,
         "exporter.write",
-        "ended with exit code 0 while delivering readings",
+        "while delivering readings, the process ended itself with exit code 0",
     );
-    fails(9, "exporter.write", "was ended by signal 6 (SIGABRT)");
+    fails(9, "exporter.write", "was ended by SIGABRT, an abort");
     fails_built(
         18,
         &[],
@@ -111,8 +111,12 @@ fn crashes() {
         "exporter.write",
         "did not come back within 3 s",
     );
-    fails(23, "exporter.write", "was ended by signal 6 (SIGABRT)");
-    fails(22, "life.null", "SIGSEGV) while closing NULL");
+    fails(23, "exporter.write", "was ended by SIGABRT, an abort");
+    fails(
+        22,
+        "life.null",
+        "while closing NULL, the process was ended by SIGSEGV",
+    );
 }
 
 #[test]
@@ -135,17 +139,34 @@ fn configurations_and_errors() {
     );
 }
 
-/// A child that a plugin forked off holds nobody up, and does not outlive the check.
+/// What all of the process goes by is compared from before the first call.
 #[test]
-fn a_fork_holds_nobody_up() {
-    let workspace = Workspace::new();
-    let library = library(&workspace, 17, &[]);
-    let check = Check::run(&workspace, &library, &["--test", "exporter.write"]);
-    assert!(
-        check
-            .reasons("exporter.write", "exporter")
-            .starts_with("\"passed\""),
-        "{:#}",
-        check.document
+fn what_is_changed_for_everybody() {
+    fails(24, "exporter.write", "it changed the working folder");
+    fails(25, "exporter.write", "it changed the umask (00");
+    fails(
+        26,
+        "exporter.write",
+        "it installed or removed a signal handler",
     );
+    fails(27, "exporter.write", "it changed which signals are blocked");
+    fails(28, "exporter.write", "it changed the environment");
+}
+
+/// A test has the rights of a plugin, and no more.
+#[test]
+fn what_no_plugin_may_do() {
+    fails(
+        17,
+        "exporter.write",
+        "was ended by SIGSYS: it tried what no plugin may do, such as starting a process",
+    );
+    fails(29, "exporter.write", "cannot write elsewhere");
+    // What these try to reach is not there, so they find nothing to do.
+    for case in [30, 31] {
+        let workspace = Workspace::new();
+        let library = library(&workspace, case, &[]);
+        let check = Check::run(&workspace, &library, &["--test", "exporter.write"]);
+        assert_eq!(check.of("passed"), ["exporter.write rude"], "{case}");
+    }
 }

@@ -1,21 +1,28 @@
 //! What a test works with: the component, its configuration, a meter, readings, and a place for findings.
 
 use std::cell::{OnceCell, RefCell};
+use std::fs::File;
 use std::path::PathBuf;
 use std::sync::Arc;
 
 use glucopipe_emulator::catalog;
 use serde_json::{Map, Value, json};
 
+use super::catalog::LOAD;
 use super::link::Tap;
-use super::{HOME, Outcome, Request, STEP, Stop, Tested, Verdict, fail, skip, write_whole};
+use super::traces::Settings;
+use super::{HOME, NOTES, Outcome, Request, STEP, Stop, Tested, Verdict, fail, skip, write_whole};
 use crate::cancel::Cancel;
 use crate::clock::Clock;
 use crate::device::{Device, Selector, read_transcript};
 use crate::host::{Logger, Operation, OperationSetup};
+use crate::isolate::{self, Rights};
 use crate::plugin::{Component, ComponentKind, Vetted, load};
+use crate::problem::Problem;
 use crate::transport::virtual_meter::VirtualMeter;
 
+/// Where the system tells the state of this process, which the tests look at.
+const OWN_STATE: &str = "/proc/self";
 /// Most findings of a kind that are told.
 const TOLD: usize = 8;
 /// Half of the longest finding that is told as a whole.
@@ -28,6 +35,10 @@ pub(super) struct Bench<'a> {
     pub(super) request: &'a Request,
     pub(super) clock: Clock,
     pub(super) dice: Dice,
+    /// The library, open.
+    vetted: Result<Vetted, Problem>,
+    /// What is left of the rights of this process, when it gave some up.
+    rights: Option<Rights>,
     components: OnceCell<Vec<Arc<Component>>>,
     faults: RefCell<Vec<String>>,
     warnings: RefCell<Vec<String>>,
@@ -38,11 +49,12 @@ pub(super) struct Bench<'a> {
 }
 
 impl<'a> Bench<'a> {
-    pub(super) fn new(request: &'a Request, clock: &Clock) -> Self {
+    pub(super) fn new(request: &'a Request) -> Self {
         Self {
             request,
-            // Two reads of one test are compared, so their clock stands still.
-            clock: Clock::Fixed(clock.now()),
+            vetted: Vetted::open(&request.library, false),
+            rights: None,
+            clock: Clock::Fixed(request.now),
             dice: Dice(request.seed),
             components: OnceCell::new(),
             faults: RefCell::default(),
@@ -53,9 +65,54 @@ impl<'a> Bench<'a> {
         }
     }
 
+    /// Gives up what a child gives up that runs the component in a pipeline, but for what the test itself needs.
+    pub(super) fn confine(&mut self) {
+        let given = match (&self.vetted, &self.request.component) {
+            (Ok(vetted), Some(component)) => component.kind().map_or_else(Rights::none, |kind| {
+                let config = self.request.config.clone().unwrap_or_else(guesses);
+                let id = component.id.clone();
+                Rights::of(&isolate::Named { kind, id, config }, vetted)
+            }),
+            _ => Rights::none(),
+        };
+        let device = self.request.device.as_deref().unwrap_or_default();
+        let recording = device.strip_prefix("replay:").map(PathBuf::from);
+        let readable = recording.into_iter().chain([PathBuf::from(OWN_STATE)]);
+        let rights = given.shared(readable.collect(), self.request.folder.join(NOTES));
+        // A right to this folder holds as long as the kernel does not forget it, and so it stays open.
+        std::mem::forget(File::open(OWN_STATE));
+        let telling = self.request.test == LOAD;
+        isolate::give_up(&rights, &self.request.library, &|what, why| {
+            if telling {
+                self.note(format!(
+                    "the tests have more rights than a plugin: {what}: {why}"
+                ));
+            }
+        });
+        self.rights = Some(rights);
+    }
+
+    /// The library as it was opened, to be loaded.
+    pub(super) fn vetted(&self) -> Result<&Vetted, Problem> {
+        self.step("loading the library");
+        self.vetted.as_ref().map_err(Clone::clone)
+    }
+
+    /// Gives up what only loading needs.
+    pub(super) fn is_loaded(&self) {
+        if let Some(rights) = &self.rights {
+            isolate::give_up_loading(rights);
+        }
+    }
+
     /// Runs a test to its verdict.
     pub(super) fn run(mut self, test: fn(&mut Self) -> Tested) -> Verdict {
-        let (outcome, stopped) = match test(&mut self) {
+        let before = Settings::take();
+        let tested = test(&mut self);
+        for change in Settings::take().since(&before) {
+            self.fault(change);
+        }
+        let (outcome, stopped) = match tested {
             Ok(()) => (Outcome::Passed, None),
             Err(Stop::Skip(reason)) => (Outcome::Skipped, Some(reason)),
             Err(Stop::Fail(reason)) => (Outcome::Failed, Some(reason)),
@@ -105,7 +162,7 @@ impl<'a> Bench<'a> {
     /// Says what is done now, for a test that does not come back.
     pub(super) fn step(&self, text: impl AsRef<str>) {
         // Without it a crash is told less well, and no worse.
-        let _ = write_whole(&self.request.folder.join(STEP), text.as_ref().as_bytes());
+        let _ = write_whole(&self.request.note(STEP), text.as_ref().as_bytes());
     }
 
     /// The component under test.
@@ -116,10 +173,11 @@ impl<'a> Bench<'a> {
         let components = match self.components.get() {
             Some(components) => components,
             None => {
-                self.step("loading the library");
-                let loaded = Vetted::open(&self.request.library, false)
-                    .and_then(|vetted| load(&vetted))
+                let loaded = self
+                    .vetted()
+                    .and_then(load)
                     .map_err(|problem| Stop::Fail(problem.causes.join("; ")))?;
+                self.is_loaded();
                 let loaded = loaded.into_iter().map(Arc::new).collect();
                 self.components.get_or_init(|| loaded)
             }
@@ -161,7 +219,7 @@ impl<'a> Bench<'a> {
                 Ok,
             )?,
         };
-        let told = |problem: crate::problem::Problem| {
+        let told = |problem: Problem| {
             Stop::Skip(format!("{}: {}", problem.title, problem.causes.join("; ")))
         };
         let audited = match selector.strip_prefix("virtual:") {
@@ -189,7 +247,7 @@ impl<'a> Bench<'a> {
 
     /// Where a virtual meter writes down what it objects to.
     fn audit(&self) -> PathBuf {
-        self.request.folder.join("audit")
+        self.request.note("audit")
     }
 
     /// Notes what the virtual meter objected to so far.
@@ -304,12 +362,17 @@ fn known_meter(component: &Component) -> Option<String> {
 /// What can be guessed of a configuration: `path`, when it is required, is a name in the test's own folder.
 fn made_up(schema: &Value) -> Value {
     let required = schema["required"].as_array().into_iter().flatten();
+    let guesses = guesses();
     let keys: Map<String, Value> = required
         .filter_map(Value::as_str)
-        .filter(|key| *key == "path")
-        .map(|key| (key.to_owned(), json!("out")))
+        .filter_map(|key| Some((key.to_owned(), guesses.get(key)?.clone())))
         .collect();
     Value::Object(keys)
+}
+
+/// All keys that can be guessed.
+fn guesses() -> Value {
+    json!({ "path": "out" })
 }
 
 /// Numbers that look random and follow from the seed (splitmix64).

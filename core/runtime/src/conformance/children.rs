@@ -12,6 +12,7 @@ use super::catalog::{LOAD, Subject, TESTS, Test, WORK, work_of};
 use super::{HOME, Named, Outcome, Request, STEP, VERDICT, Verdict, run_one, write_whole};
 use crate::cancel::Cancel;
 use crate::clock::Clock;
+use crate::isolate::{cleaned, ended};
 
 /// Name of the file that a child gets its request in.
 const REQUEST: &str = "request.json";
@@ -146,12 +147,13 @@ impl Check {
             config: self.config.clone(),
             device: self.device.clone(),
             seed: self.seed,
+            now: self.clock.now(),
             folder: folder.path().to_owned(),
         };
         match &self.way {
             Way::InProcess => {
                 let home = std::env::current_dir();
-                let verdict = run_one(&request, &self.clock);
+                let verdict = run_one(&request, |_| ());
                 // The folder of the test is about to go.
                 home.and_then(std::env::set_current_dir)?;
                 verdict
@@ -166,7 +168,7 @@ impl Check {
     }
 
     fn child(&self, mut command: Command, request: &Request) -> std::io::Result<Verdict> {
-        command
+        cleaned(&mut command)
             .stdin(Stdio::null())
             .stdout(Stdio::piped())
             .stderr(Stdio::piped());
@@ -180,13 +182,13 @@ impl Check {
         let until = Instant::now() + LAST_WORDS;
         while stdout.more(until) {}
         while stderr.more(until) {}
-        let left = std::fs::read(request.folder.join(VERDICT));
+        let left = std::fs::read(request.note(VERDICT));
         let left = left
             .ok()
             .and_then(|text| serde_json::from_slice::<Verdict>(&text).ok());
-        let step = std::fs::read_to_string(request.folder.join(STEP));
+        let step = std::fs::read_to_string(request.note(STEP));
         let doing = match step {
-            Ok(step) if !step.is_empty() => format!(" while {step}"),
+            Ok(step) if !step.is_empty() => format!("while {step}, "),
             _ => String::new(),
         };
         let mut verdict = match (status, left) {
@@ -197,12 +199,12 @@ impl Check {
                 verdict
             }
             (Some(status), None) => {
-                Verdict::failed(format!("the process {}{doing}", ended(status)))
+                Verdict::failed(format!("{doing}the process {}", ended(status)))
             }
             (None, _) => {
                 let limit = self.limit.as_secs();
                 Verdict::failed(format!(
-                    "it did not come back within {limit} s (`--timeout`){doing}"
+                    "{doing}it did not come back within {limit} s (`--timeout`)"
                 ))
             }
         };
@@ -270,29 +272,6 @@ fn end_group(child: &Child) {
     }
     #[cfg(not(unix))]
     let _ = child;
-}
-
-/// How a process ended, in words.
-fn ended(status: ExitStatus) -> String {
-    #[cfg(unix)]
-    if let Some(signal) = std::os::unix::process::ExitStatusExt::signal(&status) {
-        let name = match signal {
-            4 => " (SIGILL)",
-            6 => " (SIGABRT)",
-            7 => " (SIGBUS)",
-            8 => " (SIGFPE)",
-            9 => " (SIGKILL)",
-            11 => " (SIGSEGV)",
-            13 => " (SIGPIPE)",
-            15 => " (SIGTERM)",
-            _ => "",
-        };
-        return format!("was ended by signal {signal}{name}");
-    }
-    match status.code() {
-        Some(code) => format!("ended with exit code {code}"),
-        None => "ended".to_owned(),
-    }
 }
 
 /// What comes out of a pipe.

@@ -9,6 +9,7 @@ use object::{Endianness, Object, ObjectSymbol};
 
 use super::bench::Bench;
 use super::{Stop, Tested, fail, skip};
+use crate::plugin::foreign;
 
 type Elf<'data> = ElfFile64<'data, Endianness>;
 
@@ -35,20 +36,26 @@ fn broken(error: object::Error) -> Stop {
     Stop::Fail(format!("it is no library: {error}"))
 }
 
-/// The file as ELF; what is asked of ELF alone is skipped elsewhere.
+/// The file as ELF for this machine; what is asked of that alone is skipped elsewhere.
 fn elf(bytes: &[u8]) -> Result<Elf<'_>, Stop> {
     match object::FileKind::parse(bytes) {
+        // The first test has said so.
+        Ok(_) if object::File::parse(bytes).is_ok_and(|file| foreign(&file).is_some()) => {
+            skip("it is for another machine")
+        }
         Ok(object::FileKind::Elf64) => Elf::parse(bytes).map_err(broken),
         Ok(other) => skip(format!("only 64-bit ELF is looked at, this is {other:?}")),
-        // The first test has said so.
         Err(_) => skip("it is no library"),
     }
 }
 
-/// The entry is exported, and nothing else.
+/// It is for this machine; the entry is exported, and nothing else.
 pub(super) fn entry(bench: &mut Bench<'_>) -> Tested {
     let bytes = read(bench)?;
     let file = object::File::parse(&*bytes).map_err(broken)?;
+    if let Some(reason) = foreign(&file) {
+        return fail(reason);
+    }
     let mut exports: BTreeSet<String> = BTreeSet::new();
     for export in file.exports().map_err(broken)? {
         let export = export.map_err(broken)?;

@@ -28,11 +28,11 @@ mod transform;
 
 use std::path::{Path, PathBuf};
 
+use chrono::{DateTime, Utc};
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
 pub use self::children::{Check, Checked, Way};
-use crate::clock::Clock;
 use crate::plugin::ComponentKind;
 
 /// One test of one component, or of the library: what a child process is asked to do.
@@ -50,8 +50,17 @@ pub struct Request {
     pub device: Option<String>,
     /// What is random follows from this.
     pub seed: u64,
-    /// A private folder: the verdict is left here, and the test works in `home` below it.
+    /// When it is; the clock of a test stands still.
+    pub now: DateTime<Utc>,
+    /// A private folder: what is found is left in `notes` below it, and the test works in `home`.
     pub folder: PathBuf,
+}
+
+impl Request {
+    /// A file of the notes.
+    fn note(&self, name: &str) -> PathBuf {
+        self.folder.join(NOTES).join(name)
+    }
 }
 
 /// A component by kind and id.
@@ -64,6 +73,15 @@ pub struct Named {
 }
 
 impl Named {
+    fn kind(&self) -> Option<ComponentKind> {
+        let all = [
+            ComponentKind::Driver,
+            ComponentKind::Exporter,
+            ComponentKind::Transform,
+        ];
+        all.into_iter().find(|kind| kind.word() == self.kind)
+    }
+
     fn is(&self, kind: ComponentKind, id: &str) -> bool {
         self.kind == kind.word() && self.id == id
     }
@@ -136,54 +154,44 @@ fn fail<T>(reason: impl Into<String>) -> Result<T, Stop> {
     Err(Stop::Fail(reason.into()))
 }
 
-/// Name of the file in the private folder that a child leaves its verdict in.
+/// Name of the folder that a test writes down in what it finds and does; no plugin is told of it.
+const NOTES: &str = "notes";
+/// Name of the file there that has its verdict.
 const VERDICT: &str = "verdict.json";
-/// Name of the file that says what a test is doing, for those that do not come back.
+/// Name of the file there that says what a test is doing, for those that do not come back.
 const STEP: &str = "step";
 /// Name of the folder that a test works in.
 const HOME: &str = "home";
 
-/// Memory that a test in a process of its own may use.
-#[cfg(unix)]
-const MEMORY_LIMIT: u64 = 2 << 30;
-
-/// Runs one test in this process, which is there for nothing else: what a plugin may use of the computer is limited.
+/// Runs one test in this process, which is there for nothing else and has no other thread yet: it gives up what a
+/// child gives up that runs the plugin in a pipeline.
 ///
 /// # Errors
 /// When the folder cannot be used; what the plugin does wrong is in the verdict.
-pub fn run_apart(request: &Request, clock: &Clock) -> std::io::Result<Verdict> {
-    #[cfg(unix)]
-    {
-        use rustix::process::{Resource, Rlimit, setrlimit};
-
-        let at_most = |limit| Rlimit {
-            current: Some(limit),
-            maximum: Some(limit),
-        };
-        // Where a limit is stricter already, it stays.
-        let _ = setrlimit(Resource::Data, at_most(MEMORY_LIMIT));
-        let _ = setrlimit(Resource::Core, at_most(0));
-    }
-    run_one(request, clock)
+pub fn run_apart(request: &Request) -> std::io::Result<Verdict> {
+    run_one(request, |bench| bench.confine())
 }
 
-/// Runs one test in this process, and leaves its verdict in the request's folder.
+/// Runs one test in this process after a preparation, and leaves its verdict in the request's folder.
 ///
 /// # Errors
 /// When the folder cannot be used; what the plugin does wrong is in the verdict.
-fn run_one(request: &Request, clock: &Clock) -> std::io::Result<Verdict> {
+fn run_one(request: &Request, prepare: fn(&mut bench::Bench<'_>)) -> std::io::Result<Verdict> {
     let home = request.folder.join(HOME);
-    std::fs::create_dir_all(&home)?;
+    for folder in [&home, &request.folder.join(NOTES)] {
+        std::fs::create_dir_all(folder)?;
+    }
     // What a plugin writes without being told where ends up here.
     std::env::set_current_dir(&home)?;
     let verdict = match catalog::find(&request.test) {
-        Some(test) => bench::Bench::new(request, clock).run(test.run),
+        Some(test) => {
+            let mut bench = bench::Bench::new(request);
+            prepare(&mut bench);
+            bench.run(test.run)
+        }
         None => Verdict::failed(format!("there is no test `{}`", request.test)),
     };
-    write_whole(
-        &request.folder.join(VERDICT),
-        &serde_json::to_vec(&verdict)?,
-    )?;
+    write_whole(&request.note(VERDICT), &serde_json::to_vec(&verdict)?)?;
     Ok(verdict)
 }
 

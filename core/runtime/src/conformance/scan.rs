@@ -12,7 +12,7 @@ use glucopipe_sdk::ffi::borrowed_text;
 use super::bench::Bench;
 use super::traces::Traces;
 use super::{Named, Stop, Tested, fail};
-use crate::plugin::{Vetted, load as load_library, plugin_table, well_formed_id};
+use crate::plugin::{load as load_library, plugin_table, well_formed_id};
 
 /// Most components one library may list.
 const MOST: u32 = 256;
@@ -22,25 +22,23 @@ const SCAN_LIMIT: Duration = Duration::from_millis(100);
 const SCANS: u32 = 5;
 
 fn table(bench: &Bench<'_>) -> Result<abi::gp_plugin, Stop> {
-    bench.step("loading the library");
-    Vetted::open(&bench.request.library, false)
-        .and_then(|vetted| plugin_table(&vetted))
-        .map_err(|problem| Stop::Fail(problem.causes.join("; ")))
+    let table = bench
+        .vetted()
+        .and_then(plugin_table)
+        .map_err(|problem| Stop::Fail(problem.causes.join("; ")))?;
+    bench.is_loaded();
+    Ok(table)
 }
 
 /// The host takes the library, and lists what is in it.
 pub(super) fn load(bench: &mut Bench<'_>) -> Tested {
-    bench.step("loading the library");
-    let loaded = Vetted::open(&bench.request.library, false);
-    let components = loaded
-        .and_then(|vetted| load_library(&vetted))
-        .map_err(|problem| {
-            let text = [vec![problem.title], problem.causes].concat().join(": ");
-            Stop::Fail(match problem.hint {
-                Some(hint) => format!("{text} ({hint})"),
-                None => text,
-            })
-        })?;
+    let components = bench.vetted().and_then(load_library).map_err(|problem| {
+        let text = [vec![problem.title], problem.causes].concat().join(": ");
+        Stop::Fail(match problem.hint {
+            Some(hint) => format!("{text} ({hint})"),
+            None => text,
+        })
+    })?;
     let manifest = components
         .first()
         .and_then(|first| first.library.vetted.manifest.as_ref());

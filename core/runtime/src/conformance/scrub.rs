@@ -32,7 +32,7 @@ pub(super) fn scrub(bench: &mut Bench<'_>) -> Tested {
         Some(Ok(Selector::Replay(path))) => path,
         _ => {
             bench.step("recording a read");
-            let path = bench.request.folder.join(SESSION);
+            let path = bench.request.note(SESSION);
             let mut device = bench.device(&component)?;
             let recorder = Recorder::create(&path);
             device.record(recorder.map_err(|problem| super::Stop::Fail(problem.title))?);

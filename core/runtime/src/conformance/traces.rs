@@ -1,4 +1,4 @@
-//! What a plugin leaves in the process: files, threads, memory, signal handlers.
+//! What a plugin leaves in the process: files, threads, memory, and changed settings.
 
 #[cfg(target_os = "linux")]
 use std::collections::BTreeSet;
@@ -7,7 +7,7 @@ use super::{Stop, skip};
 #[cfg(target_os = "linux")]
 use crate::plugin::COPY;
 
-/// The state of the process that a plugin is not to change.
+/// What of the process grows with what a plugin does not give back.
 #[cfg(target_os = "linux")]
 #[derive(Debug)]
 pub(super) struct Traces {
@@ -16,10 +16,6 @@ pub(super) struct Traces {
     threads: u64,
     /// Memory in use, in bytes.
     memory: u64,
-    /// Masks of signals that are caught and ignored, and the mask of new files.
-    masks: Vec<(&'static str, String)>,
-    folder: String,
-    environment: BTreeSet<(std::ffi::OsString, std::ffi::OsString)>,
 }
 
 #[cfg(target_os = "linux")]
@@ -31,14 +27,6 @@ impl Traces {
             std::fs::read_to_string(&path).or_else(|error| skip(format!("{path}: {error}")))
         };
         let status = read("status")?;
-        let line = |name: &str| {
-            let lines = status.lines().filter_map(|line| line.split_once(':'));
-            let mut found = lines.filter(|(key, _)| *key == name);
-            found
-                .next()
-                .map_or("", |(_, value)| value.trim())
-                .to_owned()
-        };
         let pages = read("statm")?;
         let resident = pages
             .split(' ')
@@ -55,16 +43,8 @@ impl Traces {
         files.sort();
         Ok(Self {
             files,
-            threads: line("Threads").parse().unwrap_or(0),
+            threads: line(&status, "Threads").parse().unwrap_or(0),
             memory: resident.unwrap_or(0) * rustix::param::page_size() as u64,
-            masks: ["SigCgt", "SigIgn", "SigBlk", "Umask"]
-                .map(|name| (name, line(name)))
-                .to_vec(),
-            folder: std::env::current_dir().map_or_else(
-                |error| error.to_string(),
-                |folder| folder.display().to_string(),
-            ),
-            environment: std::env::vars_os().collect(),
         })
     }
 
@@ -94,14 +74,61 @@ impl Traces {
             let more = self.threads - before.threads;
             found.push(format!("it left threads running: {more}"));
         }
-        for ((name, old), (_, new)) in before.masks.iter().zip(&self.masks) {
-            if old != new {
-                let what = match *name {
-                    "SigCgt" => "installed or removed a signal handler",
-                    "SigIgn" => "changed which signals are ignored",
-                    "SigBlk" => "changed which signals are blocked",
-                    _ => "changed the umask",
+        found
+    }
+}
+
+/// What all of the process goes by, and no plugin is to change.
+#[cfg(target_os = "linux")]
+#[derive(Debug)]
+pub(super) struct Settings {
+    /// Which signals are caught, ignored and blocked, and the mask of new files, where the system tells it.
+    masks: [Option<u64>; 4],
+    folder: Option<std::path::PathBuf>,
+    environment: BTreeSet<(std::ffi::OsString, std::ffi::OsString)>,
+}
+
+/// Names of the masks in the status of a process, the radix of each, and what was done when one is another.
+#[cfg(target_os = "linux")]
+const MASKS: [(&str, u32, &str); 4] = [
+    ("SigCgt", 16, "installed or removed a signal handler"),
+    ("SigIgn", 16, "changed which signals are ignored"),
+    ("SigBlk", 16, "changed which signals are blocked"),
+    ("Umask", 8, "changed the umask"),
+];
+
+/// Signals 32 to 34, which the C library keeps for itself and takes with the first thread.
+#[cfg(target_os = "linux")]
+const OF_THE_C_LIBRARY: u64 = 0b111 << 31;
+
+#[cfg(target_os = "linux")]
+impl Settings {
+    /// As they are now.
+    pub(super) fn take() -> Self {
+        let status = std::fs::read_to_string("/proc/self/status").unwrap_or_default();
+        Self {
+            masks: MASKS.map(|(name, radix, _)| {
+                let mask = u64::from_str_radix(line(&status, name), radix);
+                mask.ok().map(|mask| mask & !OF_THE_C_LIBRARY)
+            }),
+            folder: std::env::current_dir().ok(),
+            environment: std::env::vars_os().collect(),
+        }
+    }
+
+    /// What is different from before, in words.
+    pub(super) fn since(&self, before: &Self) -> Vec<String> {
+        let mut found = Vec::new();
+        let masks = before.masks.iter().zip(&self.masks);
+        for ((_, radix, what), (old, new)) in MASKS.iter().zip(masks) {
+            if let (Some(old), Some(new)) = (old, new)
+                && old != new
+            {
+                let shown = |mask: &u64| match radix {
+                    8 => format!("{mask:04o}"),
+                    _ => format!("{mask:016x}"),
                 };
+                let (old, new) = (shown(old), shown(new));
                 found.push(format!("it {what} ({old} before, {new} now)"));
             }
         }
@@ -113,6 +140,14 @@ impl Traces {
         }
         found
     }
+}
+
+/// The value of a line of the status of a process.
+#[cfg(target_os = "linux")]
+fn line<'a>(status: &'a str, name: &str) -> &'a str {
+    let lines = status.lines().filter_map(|line| line.split_once(':'));
+    let mut found = lines.filter(|(key, _)| *key == name);
+    found.next().map_or("", |(_, value)| value.trim())
 }
 
 /// A descriptor's target without the numbers that are different each time.
@@ -140,6 +175,22 @@ impl Traces {
     }
 
     pub(super) fn since(&self, _: &Self, _: Option<&std::path::Path>) -> Vec<String> {
+        Vec::new()
+    }
+}
+
+/// Elsewhere there is nothing to look at.
+#[cfg(not(target_os = "linux"))]
+#[derive(Debug)]
+pub(super) struct Settings;
+
+#[cfg(not(target_os = "linux"))]
+impl Settings {
+    pub(super) fn take() -> Self {
+        Self
+    }
+
+    pub(super) fn since(&self, _: &Self) -> Vec<String> {
         Vec::new()
     }
 }

@@ -26,11 +26,13 @@ mod output;
 mod process;
 mod rights;
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
 pub(crate) use child::{Apart, Child, Streamed, describe, has_died, was_committing, was_stuck};
 pub(crate) use message::{Call, Described, Named};
+pub(crate) use process::{cleaned, ended};
+pub(crate) use rights::Rights;
 
 use crate::config::Isolate;
 
@@ -64,6 +66,23 @@ impl Isolation {
             program: program.unwrap_or_default(),
         }
     }
+}
+
+/// Gives up in this process what a child gives up before it loads a library; what cannot be given up is told to
+/// `miss`, with the reason. To be called before any other thread is there.
+pub(crate) fn give_up(rights: &Rights, library: &Path, miss: &dyn Fn(&str, String)) {
+    #[cfg(unix)]
+    inside::give_up(rights, library, miss);
+    #[cfg(not(unix))]
+    let _ = (rights, library, miss);
+}
+
+/// Gives up in this thread what a child gives up once its library is loaded.
+pub(crate) fn give_up_loading(rights: &Rights) {
+    #[cfg(unix)]
+    inside::give_up_loading(rights);
+    #[cfg(not(unix))]
+    let _ = rights;
 }
 
 /// The life of a child; to be called by a program that was started with [`SUBCOMMAND`], before anything

@@ -2,12 +2,26 @@
 
 use std::fs::File;
 use std::path::Path;
+use std::process::{Command, ExitStatus};
 use std::time::Duration;
 
 use glucopipe_sdk::{Error, Status};
 
 use super::child::Say;
 use crate::cancel::Cancel;
+
+/// Takes nothing from a command here.
+pub(crate) fn cleaned(command: &mut Command) -> &mut Command {
+    command
+}
+
+/// How a process with a plugin ended, in words that follow its name.
+pub(crate) fn ended(status: ExitStatus) -> String {
+    match status.code() {
+        Some(code) => format!("ended itself with exit code {code}"),
+        None => "ended".to_owned(),
+    }
+}
 
 /// A process that cannot be.
 pub(super) enum Process {}

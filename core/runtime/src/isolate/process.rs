@@ -5,7 +5,6 @@
 //! cancelled, its end that the host is gone, and what a plugin writes to its standard output comes back
 //! through it. Standard error is standard error.
 
-use std::ffi::OsString;
 use std::fs::File;
 use std::io::{ErrorKind, Read, Write};
 use std::os::fd::OwnedFd;
@@ -112,13 +111,8 @@ impl Process {
         hand_over(&frames, library).map_err(failed)?;
         let (lifeline, their_lifeline) = pair()?;
         let (errors, their_errors) = pair()?;
-        let variables = VARIABLES.iter();
-        let variables = variables.filter_map(|name| Some((*name, std::env::var_os(name)?)));
-        let variables: Vec<(&str, OsString)> = variables.collect();
-        let child = Command::new(program)
+        let child = cleaned(&mut Command::new(program))
             .arg(SUBCOMMAND)
-            .env_clear()
-            .envs(variables)
             .stdin(their_lifeline)
             .stdout(their_frames)
             .stderr(their_errors)
@@ -336,11 +330,25 @@ impl Drop for Process {
 }
 
 fn describe(status: ExitStatus) -> String {
+    match status.code() {
+        Some(ALONE) => format!("{DIED}lost its connection to the host"),
+        _ => format!("{DIED}{}", ended(status)),
+    }
+}
+
+/// Takes all variables but those of a child from a command.
+pub(crate) fn cleaned(command: &mut Command) -> &mut Command {
+    let variables = VARIABLES.iter();
+    let variables = variables.filter_map(|name| Some((*name, std::env::var_os(name)?)));
+    command.env_clear().envs(variables)
+}
+
+/// How a process with a plugin ended, in words that follow its name.
+pub(crate) fn ended(status: ExitStatus) -> String {
     let Some(signal) = status.signal().and_then(Signal::from_named_raw) else {
         return match (status.code(), status.signal()) {
-            (Some(ALONE), _) => format!("{DIED}lost its connection to the host"),
-            (Some(code), _) => format!("{DIED}ended itself with exit code {code}"),
-            (None, signal) => format!("{DIED}was ended by signal {}", signal.unwrap_or(0)),
+            (Some(code), _) => format!("ended itself with exit code {code}"),
+            (None, signal) => format!("was ended by signal {}", signal.unwrap_or(0)),
         };
     };
     let name = match signal {
@@ -352,7 +360,7 @@ fn describe(status: ExitStatus) -> String {
         Signal::TRAP => "SIGTRAP, a trap",
         Signal::KILL => "SIGKILL, maybe because the system has no memory",
         Signal::SYS => "SIGSYS: it tried what no plugin may do, such as starting a process",
-        other => return format!("{DIED}was ended by signal {}", other.as_raw()),
+        other => return format!("was ended by signal {}", other.as_raw()),
     };
-    format!("{DIED}was ended by {name}")
+    format!("was ended by {name}")
 }

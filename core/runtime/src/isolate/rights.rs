@@ -17,6 +17,8 @@ pub(crate) struct Rights {
     pub(super) network: bool,
     /// It may read and write below these folders.
     pub(super) folders: Vec<PathBuf>,
+    /// It may read these, which the host's own part of its process needs.
+    pub(super) readable: Vec<PathBuf>,
 }
 
 /// Keys, and ends of keys, whose value is a path.
@@ -25,14 +27,21 @@ const PATH_ENDS: [&str; 4] = ["_path", "_file", "_folder", "_dir"];
 
 impl Rights {
     /// Of a library that is only looked at.
-    pub(super) fn none() -> Self {
+    pub(crate) fn none() -> Self {
         Self::default()
+    }
+
+    /// With what the host's own part of the process needs: to read these, and to write below this folder.
+    pub(crate) fn shared(mut self, readable: Vec<PathBuf>, folder: PathBuf) -> Self {
+        self.readable.extend(readable);
+        self.folders.push(folder);
+        self
     }
 
     /// Of one component. A driver reaches its meter through the host, and a transform needs nothing but
     /// its readings. An exporter may reach servers, and the folders that hold what its paths name, unless the
     /// manifest of its library asks for less.
-    pub(super) fn of(named: &Named, library: &Vetted) -> Self {
+    pub(crate) fn of(named: &Named, library: &Vetted) -> Self {
         match named.kind {
             Kind::Driver | Kind::Transform => Self::none(),
             Kind::Exporter => {
@@ -42,6 +51,7 @@ impl Rights {
                 Self {
                     network: library.permits(Permission::Network),
                     folders: folders.into_iter().map(|(_, folder)| folder).collect(),
+                    ..Self::none()
                 }
             }
         }

@@ -25,14 +25,17 @@ pub(super) fn bind(vetted: &Vetted) -> Result<abi::gp_plugin_entry, (Code, Strin
     } else {
         return Err((Code::PLUGIN_UNSAFE, "it was replaced meanwhile".to_owned()));
     };
+    // The linker knows no other name of it, and people know this one.
+    let (opened, path) = (checked.display().to_string(), vetted.path.display());
+    let named = |error: &libloading::Error| chain(error).replace(&opened, &path.to_string());
     // SAFETY: the file and its folders belong to the user or root; its initialisers run with the
     // user's rights, which is what a plugin is.
     let library = unsafe { Library::open(Some(&checked), RTLD_NOW | RTLD_LOCAL | RTLD_NODELETE) }
-        .map_err(|error| (Code::PLUGIN_LOAD, chain(&error)))?;
+        .map_err(|error| (Code::PLUGIN_LOAD, named(&error)))?;
     // SAFETY: the symbol has this type by the ABI.
     let entry = unsafe { library.get::<abi::gp_plugin_entry>(abi::GP_ENTRY_SYMBOL) }
         .map(|symbol| *symbol)
-        .map_err(|error| (Code::PLUGIN_ABI, chain(&error)));
+        .map_err(|error| (Code::PLUGIN_ABI, named(&error)));
     // Never unloaded: threads and thread locals of the library may outlive any use of it.
     std::mem::forget(library);
     // Kept open, also without an entry: the linker knows the library by the number of its descriptor,

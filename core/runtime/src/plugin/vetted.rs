@@ -17,8 +17,9 @@ use object::{Endianness, elf};
 use sha2::{Digest, Sha256};
 
 use super::library::{refused, unloaded};
+use super::machine::{HINT, foreign};
 use super::manifest::{Manifest, Permission, anew};
-use super::ownership::open_unwritable;
+use super::ownership::{Doubt, open_unwritable};
 use crate::problem::{Code, Place, Problem};
 
 /// Most bytes of a library that is compared with anything.
@@ -83,7 +84,10 @@ impl Vetted {
         } else {
             (file, None)
         };
-        check_whole(&file).map_err(failed)?;
+        check_whole(&file).map_err(|Flaw { reason, hint }| Problem {
+            hint: hint.map(str::to_owned),
+            ..failed(reason)
+        })?;
         Ok(Self {
             path: path.to_owned(),
             manifest: None,
@@ -132,6 +136,19 @@ fn open(path: &Path) -> Result<File, Problem> {
         return Err(refused(path, Code::PLUGIN_UNSAFE, reason));
     }
     open_unwritable(path, "the file").map_err(|doubt| doubt.tell(unloaded(path, Code::PLUGIN_LOAD)))
+}
+
+/// Refuses what is no file: nobody should wait for a pipe, or read a device to its end.
+///
+/// # Errors
+/// As for a library that is loaded.
+pub fn must_be_file(path: &Path) -> Result<(), Problem> {
+    let doubt = match std::fs::metadata(path) {
+        Ok(found) if found.is_file() => return Ok(()),
+        Ok(_) => Doubt::NoFile,
+        Err(error) => Doubt::Unopened(error),
+    };
+    Err(doubt.tell(unloaded(path, Code::PLUGIN_LOAD)))
 }
 
 fn disagree(path: &Path, reason: &str) -> Problem {
@@ -199,9 +216,21 @@ fn seal(copy: File) -> Option<File> {
     Some(copy)
 }
 
-/// Checks that the file holds all that its headers promise: touching a mapped page behind the end of a
-/// half-copied library kills the process.
-fn check_whole(file: &File) -> Result<(), String> {
+/// Why no library can be loaded from a file, and what helps if something does.
+struct Flaw {
+    reason: String,
+    hint: Option<&'static str>,
+}
+
+impl From<String> for Flaw {
+    fn from(reason: String) -> Self {
+        Self { reason, hint: None }
+    }
+}
+
+/// Checks that the file is for this machine and holds all that its headers promise: touching a mapped page behind
+/// the end of a half-copied library kills the process.
+fn check_whole(file: &File) -> Result<(), Flaw> {
     let len = file.metadata().map_err(|error| error.to_string())?.len();
     let cache = ReadCache::new(file);
     let parsed =
@@ -211,12 +240,17 @@ fn check_whole(file: &File) -> Result<(), String> {
         start.checked_add(size).is_some_and(|end| end <= len)
     });
     if !whole {
-        return Err("it is cut off: its headers promise more than the file holds".into());
+        let reason = "it is cut off: its headers promise more than the file holds";
+        return Err(reason.to_owned().into());
     }
-    match &parsed {
-        object::File::Elf64(parsed) => check_alone(parsed),
-        _ => Ok(()),
+    if let Some(reason) = foreign(&parsed) {
+        let hint = Some(HINT);
+        return Err(Flaw { reason, hint });
     }
+    if let object::File::Elf64(parsed) = &parsed {
+        check_alone(parsed)?;
+    }
+    Ok(())
 }
 
 /// Checks that it brings no other libraries but those of the system: nobody would check them.

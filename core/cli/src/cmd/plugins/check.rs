@@ -4,6 +4,7 @@ use std::process::Command;
 
 use glucopipe_runtime::conformance::{Check, Checked, Outcome, Request, Way, run_apart};
 use glucopipe_runtime::device::Selector;
+use glucopipe_runtime::plugin::must_be_file;
 use glucopipe_runtime::problem::{Code, Problem};
 use glucopipe_runtime::render::escape;
 use serde_json::{Value, json};
@@ -23,6 +24,7 @@ pub(super) fn check(context: &Context, args: &CheckPlugin, as_json: bool) -> Don
             return Ok(Exit::Usage);
         }
     };
+    must_be_file(&library)?;
     let given = keys(args.config.as_deref()).and_then(|keys| Ok((keys, device(args)?)));
     let (config, device) = match given {
         Ok(given) => given,
@@ -78,7 +80,7 @@ pub(super) fn check_one(context: &Context, args: &CheckOne) -> Exit {
     let Some(request) = request else {
         return Exit::Usage;
     };
-    match run_apart(&request, &context.clock) {
+    match run_apart(&request) {
         Ok(_) => Exit::Done,
         Err(error) => {
             context

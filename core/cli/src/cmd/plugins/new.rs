@@ -8,6 +8,7 @@ use std::path::{Path, PathBuf};
 
 use glucopipe_runtime::plugin::EXTENSION;
 use glucopipe_runtime::problem::{Code, Place, Problem};
+use glucopipe_runtime::transform::builtins;
 use serde_json::json;
 
 use crate::args::{Language, NewKind, NewPlugin};
@@ -44,6 +45,9 @@ const HEADERS: [(&str, &str); 4] = [
 
 /// The folder that Cargo builds in, by an absolute path, as `--plugin-dir` takes it.
 const BUILT: &str = "built=\"$(cd \"${CARGO_TARGET_DIR:-target}/debug\" && pwd)\"";
+
+/// What a source says when any driver will do.
+const AUTO: &str = "auto";
 
 /// Longest name: with what is put around it, it is a file name.
 const NAME_LIMIT: usize = 64;
@@ -90,6 +94,7 @@ impl Plan {
     fn of(args: &NewPlugin) -> Result<Self, Problem> {
         let name = args.name.clone();
         check_name(&name)?;
+        check_free(args.kind, &name)?;
         let sdk = match (args.lang, &args.sdk) {
             (Language::C, Some(_)) => {
                 let title = "`--sdk` is for plugins in Rust alone";
@@ -110,11 +115,7 @@ impl Plan {
     }
 
     fn kind(&self) -> &'static str {
-        match self.kind {
-            NewKind::Driver => "driver",
-            NewKind::Exporter => "exporter",
-            NewKind::Transform => "transform",
-        }
+        word(self.kind)
     }
 
     /// The name as an identifier.
@@ -271,6 +272,14 @@ impl Plan {
     }
 }
 
+fn word(kind: NewKind) -> &'static str {
+    match kind {
+        NewKind::Driver => "driver",
+        NewKind::Exporter => "exporter",
+        NewKind::Transform => "transform",
+    }
+}
+
 /// A name must be an id of the ABI, a package of Cargo and, with `_`, an identifier of C.
 fn check_name(name: &str) -> Result<(), Problem> {
     let letters = |c: char| c.is_ascii_lowercase() || c.is_ascii_digit() || c == '-';
@@ -299,6 +308,21 @@ fn check_name(name: &str) -> Result<(), Problem> {
         _ if suggested.len() > NAME_LIMIT => problem,
         _ => problem.hint(format!("`{suggested}` would do")),
     })
+}
+
+/// A name must not be one that a pipeline means something else by.
+fn check_free(kind: NewKind, name: &str) -> Result<(), Problem> {
+    let is_builtin = builtins().iter().any(|builtin| builtin.kind == name);
+    let reason = match kind {
+        NewKind::Transform if is_builtin => "a transform of that name is built in",
+        NewKind::Driver if name == AUTO => "it stands for whichever driver knows the meter",
+        _ => return Ok(()),
+    };
+    let title = format!("`{name}` is no name for a {}", word(kind));
+    Err(Problem::error(Code::CONFIG_NAME, title)
+        .cause(format!("{reason}, so a pipeline would never use another"))
+        .kept("nothing was written")
+        .hint(format!("`my-{name}` would do")))
 }
 
 /// The dependency on the SDK: the folder that was named, that of the source tree, or the published crate.
@@ -415,6 +439,27 @@ mod tests {
             assert_eq!(problem.hint, hint, "{bad}");
         }
         assert!(check_name(&"x".repeat(65)).is_err());
+    }
+
+    #[test]
+    fn names_that_a_pipeline_means_something_else_by_are_refused() {
+        let mut taken: Vec<(NewKind, &str)> = builtins()
+            .iter()
+            .map(|builtin| (NewKind::Transform, builtin.kind))
+            .collect();
+        assert!(taken.contains(&(NewKind::Transform, "clock")));
+        taken.push((NewKind::Driver, "auto"));
+        for (kind, name) in taken {
+            for lang in [Language::Rust, Language::C] {
+                let problem = plan(kind, lang, name).err().expect(name);
+                assert_eq!(problem.code, Code::CONFIG_NAME);
+                let hint = format!("`my-{name}` would do");
+                assert_eq!(problem.hint, Some(hint));
+            }
+            assert!(check_free(NewKind::Exporter, name).is_ok(), "{name}");
+        }
+        assert!(check_free(NewKind::Driver, "clock").is_ok());
+        assert!(check_free(NewKind::Transform, "auto").is_ok());
     }
 
     #[test]

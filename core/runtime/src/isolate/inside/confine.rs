@@ -3,15 +3,12 @@
 
 use std::path::{Path, PathBuf};
 
-use glucopipe_abi as abi;
 use landlock::{
     ABI, Access, AccessFs, AccessNet, BitFlags, Ruleset, RulesetAttr, RulesetCreatedAttr,
     RulesetStatus, Scope, make_bitflags, path_beneath_rules,
 };
 
 use super::calls;
-use super::wire::Wire;
-use crate::isolate::message::Remark;
 use crate::isolate::rights::Rights;
 
 /// Rules are written for this Landlock; an older kernel takes what it knows.
@@ -43,15 +40,9 @@ const LIBRARY_PATH: &str = "LD_LIBRARY_PATH";
 /// Certificates of issuers that the user adds, a file and folders.
 const ISSUERS: [&str; 2] = ["SSL_CERT_FILE", "SSL_CERT_DIR"];
 
-/// Gives up what neither loading nor the plugin needs; threads that are started later have no more.
-pub(super) fn before_loading(rights: &Rights, library: &Path, wire: &Wire) {
-    let miss = |what: &str, why: String| {
-        wire.say(Remark::Log {
-            level: abi::GP_LOG_DEBUG,
-            target: String::new(),
-            text: format!("its process keeps more rights than it needs: {what}: {why}"),
-        });
-    };
+/// Gives up what neither loading nor the plugin needs; threads that are started later have no more. What cannot
+/// be given up is told to `miss`, with the reason.
+pub(super) fn before_loading(rights: &Rights, library: &Path, miss: &dyn Fn(&str, String)) {
     if let Err(error) = rustix::thread::set_no_new_privs(true) {
         miss("privileges", error.to_string());
     }
@@ -94,6 +85,7 @@ fn restrict(
     let rules = rules
         .add_rules(path_beneath_rules(readable, read))?
         .add_rules(path_beneath_rules(HARMLESS, devices))?
+        .add_rules(path_beneath_rules(&rights.readable, read))?
         .add_rules(path_beneath_rules(&rights.folders, WRITABLE))?;
     Ok(rules.restrict_self()?.ruleset)
 }

@@ -2,11 +2,10 @@
 
 use std::path::Path;
 
-use super::wire::Wire;
 use crate::isolate::rights::Rights;
 
 /// Nothing is given up here.
-pub(super) fn before_loading(_rights: &Rights, _library: &Path, _wire: &Wire) {}
+pub(super) fn before_loading(_rights: &Rights, _library: &Path, _miss: &dyn Fn(&str, String)) {}
 
 /// Nothing is given up here.
 pub(super) fn after_loading(_rights: &Rights) {}

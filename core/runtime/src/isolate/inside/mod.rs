@@ -23,6 +23,7 @@ use std::sync::Arc;
 use std::sync::mpsc::{Receiver, Sender, channel};
 use std::thread;
 
+use glucopipe_abi as abi;
 use glucopipe_sdk::{Error, Status};
 use rustix::fs::{FileType, fstat};
 use rustix::io::fcntl_dupfd_cloexec;
@@ -34,7 +35,8 @@ use self::wire::Wire;
 use super::ALONE;
 use super::frame::{self, LENGTH};
 use super::handed;
-use super::message::{Call, Order};
+use super::message::{Call, Order, Remark};
+use super::rights::Rights;
 use crate::cancel::{Cancel, Reason};
 
 /// A call with its body.
@@ -74,7 +76,13 @@ pub(super) fn serve() -> ExitCode {
         leave();
     };
     if let Call::Load { library, rights } = &first {
-        confine::before_loading(rights, library, &wire);
+        confine::before_loading(rights, library, &|what, why| {
+            wire.say(Remark::Log {
+                level: abi::GP_LOG_DEBUG,
+                target: String::new(),
+                text: format!("its process keeps more rights than it needs: {what}: {why}"),
+            });
+        });
     }
     if orders.send((first, body)).is_err() {
         leave();
@@ -89,6 +97,17 @@ pub(super) fn serve() -> ExitCode {
     }
     Object::new(wire, cancel, calls, library).serve();
     ExitCode::SUCCESS
+}
+
+/// Gives up in this process, which serves nobody, what a child gives up before it loads a library.
+pub(super) fn give_up(rights: &Rights, library: &Path, miss: &dyn Fn(&str, String)) {
+    limit();
+    confine::before_loading(rights, library, miss);
+}
+
+/// Gives up in this thread what a child gives up once its library is loaded.
+pub(super) fn give_up_loading(rights: &Rights) {
+    confine::after_loading(rights);
 }
 
 /// Moves what the host gave away from where a plugin may write: the frames and the lifeline.
