@@ -66,6 +66,21 @@ fn a_manifest_beside_a_library_changes_nothing() {
     assert_eq!(check.finished.code, 0, "{}", check.finished.stderr);
 }
 
+/// What a pipeline would not lend a plugin, its check does not either.
+#[test]
+fn a_driver_whose_manifest_asks_for_no_device_has_none() {
+    let workspace = Workspace::new();
+    let library = workspace.install("driver_contour");
+    let file = library.to_str().expect("UTF-8");
+    let written = workspace.run(&["plugins", "manifest", file, "--needs", "nothing"]);
+    assert_eq!(written.code, 0, "{}", written.stderr);
+    let check = Check::run(&workspace, &library, &["--test", "driver.read"]);
+    assert_eq!(check.of("failed").len(), 1, "{:#}", check.document);
+    let reasons = check.document["tests"][0]["reasons"].to_string();
+    assert!(reasons.contains("does not ask for `devices`"), "{reasons}");
+    assert_eq!(check.finished.code, 8, "{}", check.finished.stderr);
+}
+
 /// Without a site only what needs none is checked; `tests/nightscout` checks the rest.
 #[test]
 fn nightscout() {

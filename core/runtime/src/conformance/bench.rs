@@ -17,7 +17,7 @@ use crate::clock::Clock;
 use crate::device::{Device, Selector, read_transcript};
 use crate::host::{Logger, Operation, OperationSetup};
 use crate::isolate::{self, Rights};
-use crate::plugin::{Component, ComponentKind, Vetted, load};
+use crate::plugin::{Component, ComponentKind, Permission, Vetted, load};
 use crate::problem::Problem;
 use crate::transport::virtual_meter::VirtualMeter;
 
@@ -212,6 +212,10 @@ impl<'a> Bench<'a> {
 
     /// A meter for the driver under test, the same in content at each call.
     pub(super) fn device(&self, component: &Component) -> Result<Device, Stop> {
+        let permits = |vetted: &Vetted| vetted.permits(Permission::Devices);
+        if !self.vetted.as_ref().is_ok_and(permits) {
+            return fail("its manifest does not ask for `devices`, so no pipeline lends it a link");
+        }
         let selector = match &self.request.device {
             Some(device) => device.clone(),
             None => known_meter(component).map_or_else(
