@@ -273,8 +273,11 @@ static void clear_up(void) {
 static void end(pid_t program) {
   kill(program, SIGKILL);
   for (size_t at = 0; at < thread_count; at++) kill(threads[at].id, SIGKILL);
-  while (waitpid(-1, NULL, __WALL) > 0 || errno == EINTR) {
-  }
+  int status;
+  pid_t id;
+  /* A process that has just begun is not among them: it stops, and would wait for ever. */
+  while ((id = waitpid(-1, &status, __WALL)) > 0 || errno == EINTR)
+    if (id > 0 && WIFSTOPPED(status)) kill(id, SIGKILL);
   if (strcmp(event, "cut") == 0) lose();
   clear_up();
   _exit(ENDED_STATUS);
