@@ -129,12 +129,15 @@ mod tests {
             })
         };
         assert_eq!(
-            with(&[("XDG_STATE_HOME", "/s"), ("HOME", "/home/a")]),
+            with(&[("XDG_STATE_HOME", "/s"), ("HOME", "/people/a")]),
             Some("/s/glucopipe/journal.db".into())
         );
-        let below = Some("/home/a/.local/state/glucopipe/journal.db".into());
-        assert_eq!(with(&[("HOME", "/home/a")]), below);
-        assert_eq!(with(&[("XDG_STATE_HOME", "s"), ("HOME", "/home/a")]), below);
+        let below = Some("/people/a/.local/state/glucopipe/journal.db".into());
+        assert_eq!(with(&[("HOME", "/people/a")]), below);
+        assert_eq!(
+            with(&[("XDG_STATE_HOME", "s"), ("HOME", "/people/a")]),
+            below
+        );
         assert_eq!(with(&[]), None);
     }
 }

@@ -164,7 +164,7 @@ mod tests {
         let mut search = SearchPath::default();
         search.add(Path::new("/opt/meters"), "--plugin-dir");
         search.add_standard(
-            Some(Path::new("/home/x/.local/share")),
+            Some(Path::new("/people/x/.local/share")),
             Some(Path::new("/usr/bin/glucopipe")),
         );
         let paths: Vec<_> = search
@@ -176,7 +176,7 @@ mod tests {
             paths,
             [
                 "/opt/meters",
-                "/home/x/.local/share/glucopipe/plugins",
+                "/people/x/.local/share/glucopipe/plugins",
                 "/usr/bin",
                 "/usr/lib/glucopipe/plugins",
                 "/usr/local/lib/glucopipe/plugins",
